@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/**
+ * @file
+ * @brief All public headers, and nothing else.
+ */
+#ifndef TDXCORE_TDXCORE_H
+#define TDXCORE_TDXCORE_H
+
+#include <tdxcore/check.h>
+#include <tdxcore/cmr.h>
+#include <tdxcore/err.h>
+#include <tdxcore/plan.h>
+#include <tdxcore/range.h>
+#include <tdxcore/status.h>
+#include <tdxcore/tdmr.h>
+#include <tdxcore/version.h>
+
+#endif
