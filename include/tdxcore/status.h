@@ -29,22 +29,32 @@
 extern "C" {
 #endif
 
+/** The call did what was asked; the only success value. */
 #define TDXC_STATUS_SUCCESS 0ull
 /** CF = 1: no module, or P-SEAMLDR busy. */
 #define TDXC_STATUS_VMFAILINVALID 0x8000FF00FFFF0000ull
 /** SEAMCALL raised \#UD: not in VMX operation. */
 #define TDXC_STATUS_UD 0x8000FF0000000006ull
 /** SEAMCALL raised \#GP: SEAMRR not enabled. */
-#define TDXC_STATUS_GP			 0x8000FF000000000Dull
+#define TDXC_STATUS_GP 0x8000FF000000000Dull
 
-#define TDXC_STATUS_OPERAND_INVALID	 0xC000010000000000ull
-#define TDXC_STATUS_INVALID_TDMR	 0xC0000A0000000000ull
-#define TDXC_STATUS_NON_ORDERED_TDMR	 0xC0000A0100000000ull
-#define TDXC_STATUS_TDMR_OUTSIDE_CMRS	 0xC0000A0200000000ull
-#define TDXC_STATUS_INVALID_PAMT	 0xC0000A1000000000ull
-#define TDXC_STATUS_PAMT_OUTSIDE_CMRS	 0xC0000A1100000000ull
-#define TDXC_STATUS_PAMT_OVERLAP	 0xC0000A1200000000ull
-#define TDXC_STATUS_INVALID_RESERVED	 0xC0000A2000000000ull
+/** An operand breaks a rule; details: operand id. */
+#define TDXC_STATUS_OPERAND_INVALID 0xC000010000000000ull
+/** TDMR base or size is unusable; details: TDMR. */
+#define TDXC_STATUS_INVALID_TDMR 0xC0000A0000000000ull
+/** TDMR starts below the end of the one before it. */
+#define TDXC_STATUS_NON_ORDERED_TDMR 0xC0000A0100000000ull
+/** Non-reserved part of a TDMR lies outside the CMRs. */
+#define TDXC_STATUS_TDMR_OUTSIDE_CMRS 0xC0000A0200000000ull
+/** PAMT region is unaligned, unusable or too small. */
+#define TDXC_STATUS_INVALID_PAMT 0xC0000A1000000000ull
+/** PAMT region lies outside the CMRs. */
+#define TDXC_STATUS_PAMT_OUTSIDE_CMRS 0xC0000A1100000000ull
+/** PAMT region overlaps another one, or TDX memory. */
+#define TDXC_STATUS_PAMT_OVERLAP 0xC0000A1200000000ull
+/** Reserved area is unaligned or leaves its TDMR. */
+#define TDXC_STATUS_INVALID_RESERVED 0xC0000A2000000000ull
+/** Reserved areas descend, overlap or follow an empty one. */
 #define TDXC_STATUS_NON_ORDERED_RESERVED 0xC0000A2100000000ull
 
 /** Operand ids in bits 31:0. @source{tdx-module-abi.md 2.2} */

@@ -18,9 +18,9 @@
 extern "C" {
 #endif
 
-#define TDXC_VERSION_MAJOR 0
-#define TDXC_VERSION_MINOR 1
-#define TDXC_VERSION_PATCH 0
+#define TDXC_VERSION_MAJOR 0 /**< Changes when the API breaks. */
+#define TDXC_VERSION_MINOR 1 /**< Changes when the API grows. */
+#define TDXC_VERSION_PATCH 0 /**< Changes when neither does. */
 
 /** Layout of the configuration and ops structures. */
 #define TDXC_ABI 1
