@@ -233,8 +233,8 @@ def issue_letters(text):
 def main():
     parser = argparse.ArgumentParser(
         description="Check the table of ideas against the tests.")
-    parser.add_argument("--done", type=issue_letters, default="",
-                        metavar="LETTERS", help="issues that are finished")
+    parser.add_argument("--done", type=issue_letters, metavar="LETTERS",
+                        help="issues that are finished")
     parser.add_argument("--list", type=issue_letters, metavar="LETTER",
                         help="print what is left for an issue")
     parser.add_argument("--selftest", action="store_true",
@@ -244,7 +244,7 @@ def main():
         return run_selftest()
     if args.list:
         return run_list(args.list)
-    return run_check(args.done)
+    return run_check(args.done or "")
 
 
 if __name__ == "__main__":
