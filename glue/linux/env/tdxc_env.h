@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent) */
+/*
+ * The environment header of the Linux kernel; the hosted one says what is
+ * needed. linux/types.h has the uintN_t names and bool, linux/limits.h the
+ * largest values under the kernel's own names.
+ */
+#ifndef TDXC_ENV_H
+#define TDXC_ENV_H
+
+#include <linux/build_bug.h>
+#include <linux/compiler.h>
+#include <linux/limits.h>
+#include <linux/stddef.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+#ifndef UINT32_MAX
+#define UINT32_MAX U32_MAX
+#endif
+#ifndef UINT64_MAX
+#define UINT64_MAX U64_MAX
+#endif
+
+#define TDXC_MUST_CHECK			    __must_check
+#define TDXC_STATIC_ASSERT(condition, text) static_assert(condition, text)
+
+#endif
