@@ -6,6 +6,10 @@
  * Written from the module's rules, not from the planner, and sharing no code
  * with it beyond range.h: so that a layout which passes here passes there.
  * Pure: nothing is kept, nothing is called, no memory is written.
+ *
+ * A question the module could not be asked (abi is not TDXC_ABI, a number of
+ * the platform or a stride outside its documented range) is answered with
+ * OPERAND_INVALID, operand RAX: no rule of SYS.CONFIG gives that status.
  */
 #ifndef TDXCORE_CHECK_H
 #define TDXCORE_CHECK_H
@@ -71,7 +75,8 @@ uint64_t tdxc_check_info_address(const struct tdxc_check_platform *p,
  *               max_reserved}
  * @param i      Index of the TDMR to check. @units{below limits.max_tdmrs}
  * @return Completion status with its detail bytes; 0 when accepted.
- * @complexity{O(i * reserved areas + CMRs)} @source{tdx-module-abi.md 4.2-4.7}
+ * @complexity{O((i + CMRs) * reserved areas)}
+ * @source{tdx-module-abi.md 4.2-4.7}
  */
 uint64_t tdxc_check_tdmr(const struct tdxc_check_platform *p, const void *infos,
 			 size_t stride, uint32_t i);
@@ -85,7 +90,8 @@ uint64_t tdxc_check_tdmr(const struct tdxc_check_platform *p, const void *infos,
  * @param n      Number of TDMRs.
  * @return Completion status with its detail bytes; 0 when accepted. A count of
  *         0 or above limits.max_tdmrs is OPERAND_INVALID with operand RDX.
- * @complexity{O(n^2 * reserved areas)} @source{tdx-module-abi.md 4.1-4.7}
+ * @complexity{O(n * (n + CMRs) * reserved areas)}
+ * @source{tdx-module-abi.md 4.1-4.7}
  */
 uint64_t tdxc_check_layout(const struct tdxc_check_platform *p,
 			   const void *infos, size_t stride, uint32_t n);
