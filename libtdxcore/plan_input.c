@@ -173,6 +173,7 @@ size_t tdxc_plan_carve_(const struct tdxc_plan_config *config,
 	(void)carve(&c, 1, sizeof(*w));
 	sizes.frags = carve(&c, frags, sizeof(*sizes.frags));
 	sizes.hards = carve(&c, hards, sizeof(*sizes.hards));
+	sizes.holes = carve(&c, cmrs + 2, sizeof(*sizes.holes));
 	sizes.pieces = carve(&c, frags + items, sizeof(*sizes.pieces));
 	sizes.blocks = carve(&c, blocks, sizeof(*sizes.blocks));
 	sizes.max_blocks = blocks;
@@ -249,7 +250,7 @@ static void push_hole(struct tdxc_plan_work *w, uint64_t start, uint64_t end)
 	struct tdxc_plan_hard h = {start, end, 0, 0};
 
 	if (start < end)
-		w->hards[w->nr_hards++] = h;
+		w->holes[w->nr_holes++] = h;
 }
 
 /* What is not convertible. The first MiB never is (linux-host-tdx.md 4). */
@@ -267,9 +268,9 @@ static void find_holes(struct tdxc_plan_work *w)
 		end = r.end;
 	}
 	push_hole(w, end, 1ull << w->config->limits.pa_bits);
-	for (i = 0; i < w->nr_hards; i++)
-		w->hards[i].below = tdxc_plan_kept_below_(w, w->hards[i].start);
-	w->nr_holes = w->nr_hards;
+	for (i = 0; i < w->nr_holes; i++)
+		w->holes[i].below = tdxc_plan_kept_below_(w, w->holes[i].start);
+	tdxc_plan_hards_reset_(w);
 }
 
 static uint64_t round_down_gib(uint64_t addr)
@@ -353,7 +354,7 @@ static void leave_out_uneconomic(struct tdxc_plan_work *w)
 void tdxc_plan_read_memory_(struct tdxc_plan_work *w)
 {
 	w->nr_frags = 0;
-	w->nr_hards = 0;
+	w->nr_holes = 0;
 	w->kept = 0;
 	intersect_ram_with_cmrs(w);
 	if (w->config->flags & TDXC_PLAN_ECONOMY)

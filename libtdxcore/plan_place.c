@@ -95,7 +95,7 @@ void tdxc_plan_items_reset_(struct tdxc_plan_work *w)
 	uint32_t s;
 	size_t i;
 
-	w->nr_hards = w->nr_holes;
+	tdxc_plan_hards_reset_(w);
 	w->nr_pieces = 0;
 	for (i = 0; i < w->nr_frags; i++) {
 		const struct tdxc_plan_frag *f = &w->frags[i];

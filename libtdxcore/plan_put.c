@@ -8,6 +8,12 @@
  */
 #include "plan_work.h"
 
+void tdxc_plan_hards_reset_(struct tdxc_plan_work *w)
+{
+	memcpy(w->hards, w->holes, w->nr_holes * sizeof(w->holes[0]));
+	w->nr_hards = w->nr_holes;
+}
+
 size_t tdxc_plan_hard_insert_(struct tdxc_plan_work *w, struct tdxc_range r)
 {
 	struct tdxc_plan_hard h = {r.start, r.end, 0, 0};

@@ -85,7 +85,7 @@ void tdxc_plan_lay_areas_(struct tdxc_plan_work *w, struct tdxc_plan *plan)
 	size_t used = 0;
 	uint32_t i;
 
-	w->nr_hards = w->nr_holes;
+	tdxc_plan_hards_reset_(w);
 	for (i = 0; i < TDXC_PAMT_LEVELS * plan->nr_tdmrs; i++) {
 		struct tdxc_range r = pamt_at(plan, i);
 

@@ -47,7 +47,7 @@ bool tdxc_plan_spans_simple_(struct tdxc_plan_work *w, uint64_t max_gibs)
 {
 	struct tdxc_plan_score score = {0};
 
-	w->nr_hards = w->nr_holes;
+	tdxc_plan_hards_reset_(w);
 	if (!cover_runs(w, max_gibs))
 		return false;
 	tdxc_plan_evaluate_(w, &score);
@@ -236,7 +236,7 @@ static void index_holes(struct tdxc_plan_work *w)
 {
 	size_t i;
 
-	w->nr_hards = w->nr_holes;
+	tdxc_plan_hards_reset_(w);
 	for (i = 0; i < w->nr_blocks; i++)
 		w->blocks[i].hole =
 			tdxc_plan_first_hard_(w, w->blocks[i].start);
@@ -275,7 +275,7 @@ uint64_t tdxc_plan_lost_floor_(struct tdxc_plan_work *w)
 	struct tdxc_plan_top top;
 	size_t i;
 
-	w->nr_hards = w->nr_holes;
+	tdxc_plan_hards_reset_(w);
 	tdxc_plan_top_init_(&top, w->heap,
 			    (size_t)limits->max_tdmrs *
 				    (limits->max_reserved + 1));

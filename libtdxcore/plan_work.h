@@ -146,6 +146,7 @@ struct tdxc_plan_work {
 	uint64_t kept; /* bytes of all frags with keep */
 	struct tdxc_plan_hard *hards;
 	size_t nr_hards;
+	struct tdxc_plan_hard *holes; /* the hards before any PAMT */
 	size_t nr_holes;
 	struct tdxc_range *pieces; /* RAM not under a PAMT; may be empty */
 	uint32_t nr_pieces;
@@ -210,6 +211,7 @@ void tdxc_plan_put_(struct tdxc_plan_work *w, uint32_t piece,
 		    struct tdxc_range at, struct tdxc_plan_undo *undo);
 void tdxc_plan_take_back_(struct tdxc_plan_work *w,
 			  const struct tdxc_plan_undo *undo);
+void tdxc_plan_hards_reset_(struct tdxc_plan_work *w);
 size_t tdxc_plan_hard_insert_(struct tdxc_plan_work *w, struct tdxc_range r);
 void tdxc_plan_hard_remove_(struct tdxc_plan_work *w, size_t i);
 uint32_t tdxc_plan_first_span_(const struct tdxc_plan_work *w, uint64_t addr);
