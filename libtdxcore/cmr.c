@@ -25,7 +25,7 @@
 
 /* Texts by offset, not by pointer: see err.c. */
 struct cmr_pool {
-#define X(kind, text) char kind[sizeof text];
+#define X(kind, text) char kind[sizeof(text)];
 	CMR_TEXTS(X)
 #undef X
 };
