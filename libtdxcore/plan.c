@@ -68,10 +68,10 @@ static void drop_smallest_span(struct tdxc_plan_work *w)
 		(w->now.nr_spans - drop) * sizeof(w->now.spans[0]));
 }
 
-/* A PAMT needs contiguous RAM. Where none is long enough smaller TDMRs, whose
- * PAMTs are shorter, are tried; and when even those of single GiBs do not all
- * fit, TDMRs are given up, least RAM first. */
-static void find_layout(struct tdxc_plan_work *w)
+/* TDMRs of at most max_gibs, then of half that, and so on: a PAMT needs
+ * contiguous RAM, and that of a smaller TDMR is shorter. Stops at the first
+ * size at which the PAMTs cost no RAM. */
+static void try_sizes(struct tdxc_plan_work *w)
 {
 	uint64_t max_gibs = total_gibs(w);
 	struct tdxc_plan_score no_pamt = {0};
@@ -85,10 +85,31 @@ static void find_layout(struct tdxc_plan_work *w)
 		max_gibs = (max_gibs + 1) / 2;
 		choose_spans(w, max_gibs);
 	}
+}
+
+/* Not every GiB can have a PAMT: cover those with the most RAM, then give up
+ * TDMRs, least RAM first, until the PAMTs of the rest fit. */
+static void give_up_spans(struct tdxc_plan_work *w)
+{
+	uint64_t max_gibs = total_gibs(w);
+
+	while (max_gibs > 1) {
+		max_gibs = (max_gibs + 1) / 2;
+		tdxc_plan_build_blocks_(w, max_gibs);
+		tdxc_plan_spans_richest_(w, max_gibs);
+		(void)place_and_remember(w);
+	}
 	while (w->best.nr_spans == 0 && w->now.nr_spans > 1) {
 		drop_smallest_span(w);
 		(void)place_and_remember(w);
 	}
+}
+
+static void find_layout(struct tdxc_plan_work *w)
+{
+	try_sizes(w);
+	if (w->best.nr_spans == 0)
+		give_up_spans(w);
 }
 
 /* Whether PAMT regions could fill this block to the last page, so that it

@@ -211,25 +211,41 @@ static int price_compare(const struct price *a, const struct price *b)
 	return (a->low > b->low) - (a->low < b->low);
 }
 
+/* Good enough to end the search among very many pieces of RAM: no place can
+ * lose less, and only one that joins areas needs fewer of them. Node and
+ * height count only while they cost little time. */
+static bool is_good_enough(const struct tdxc_plan_work *w,
+			   const struct price *p, uint64_t bytes,
+			   uint32_t tries)
+{
+	int64_t least = w->now.score.lost != 0 ? -(int64_t)bytes : 0;
+
+	return w->nr_pieces > TDXC_PLAN_MANY_PIECES && p->lost <= least &&
+	       p->areas <= 0 &&
+	       (p->far + p->low == 0 || tries > TDXC_PLAN_MANY_PIECES);
+}
+
 /* Among equals the highest address wins: low memory is scarcer. */
 static struct candidate best_place(struct tdxc_plan_work *w, uint64_t bytes,
 				   uint32_t node)
 {
 	struct candidate best = {{0, 0, 0, 0}, {0, 0}, 0, false};
+	uint32_t tries = 0;
 	struct tdxc_plan_spot spot;
 	struct tdxc_range at;
 
-	tdxc_plan_spot_init_(w, &spot, 0);
+	tdxc_plan_spot_init_(w, &spot);
 	while (tdxc_plan_spot_next_(w, bytes, &spot, &at)) {
 		struct price p = price_of(w, at, node);
-		int c = best.found ? price_compare(&p, &best.price) : -1;
 
-		if (c < 0 || (c == 0 && at.start > best.at.start)) {
+		if (!best.found || price_compare(&p, &best.price) < 0) {
 			best.price = p;
 			best.at = at;
-			best.piece = spot.piece;
+			best.piece = spot.left - 1;
 			best.found = true;
 		}
+		if (is_good_enough(w, &best.price, bytes, tries++))
+			break;
 	}
 	return best;
 }

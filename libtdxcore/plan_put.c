@@ -81,31 +81,34 @@ uint32_t tdxc_plan_first_span_(const struct tdxc_plan_work *w, uint64_t addr)
 	return (uint32_t)tdxc_range_find(w->now.spans, w->now.nr_spans, addr);
 }
 
-void tdxc_plan_spot_init_(const struct tdxc_plan_work *w,
-			  struct tdxc_plan_spot *spot, uint32_t piece)
+static void enter_piece(const struct tdxc_plan_work *w,
+			struct tdxc_plan_spot *spot, uint32_t left)
 {
-	spot->piece = piece;
+	spot->left = left;
 	spot->step = 0;
-	if (piece < w->nr_pieces)
-		spot->span = tdxc_plan_first_span_(w, w->pieces[piece].start);
+	if (left != 0)
+		spot->span =
+			tdxc_plan_first_span_(w, w->pieces[left - 1].start);
 }
 
-/* Steps 0 and 1 are the edges of the piece; then come, for each span that
- * begins or ends inside it, below and above its start, below and above its
- * end. False when the span is past the piece. */
+void tdxc_plan_spot_init_(const struct tdxc_plan_work *w,
+			  struct tdxc_plan_spot *spot)
+{
+	enter_piece(w, spot, w->nr_pieces);
+}
+
+/* Steps 0 and 1 are the upper and lower edge of the piece; then come, for each
+ * span that begins or ends inside it, below and above its start, below and
+ * above its end. False when the span is past the piece. */
 static bool spot_position(const struct tdxc_plan_work *w, uint64_t bytes,
 			  const struct tdxc_plan_spot *spot, uint64_t *start)
 {
-	const struct tdxc_range *piece = &w->pieces[spot->piece];
+	const struct tdxc_range *piece = &w->pieces[spot->left - 1];
 	uint32_t span = spot->span + (spot->step - 2) / 4;
 	uint64_t border;
 
-	if (spot->step == 0) {
-		*start = piece->start;
-		return true;
-	}
-	if (spot->step == 1) {
-		*start = piece->end - bytes;
+	if (spot->step <= 1) {
+		*start = spot->step == 0 ? piece->end - bytes : piece->start;
 		return true;
 	}
 	if (span >= w->now.nr_spans || w->now.spans[span].start >= piece->end)
@@ -122,13 +125,13 @@ static bool spot_position(const struct tdxc_plan_work *w, uint64_t bytes,
 bool tdxc_plan_spot_next_(const struct tdxc_plan_work *w, uint64_t bytes,
 			  struct tdxc_plan_spot *spot, struct tdxc_range *at)
 {
-	while (spot->piece < w->nr_pieces) {
-		const struct tdxc_range *piece = &w->pieces[spot->piece];
+	while (spot->left != 0) {
+		const struct tdxc_range *piece = &w->pieces[spot->left - 1];
 		uint64_t size = tdxc_range_size(*piece);
 
 		if (size < bytes || (size == bytes && spot->step > 0) ||
 		    !spot_position(w, bytes, spot, &at->start)) {
-			tdxc_plan_spot_init_(w, spot, spot->piece + 1);
+			enter_piece(w, spot, spot->left - 1);
 			continue;
 		}
 		spot->step++;

@@ -137,7 +137,8 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-/* Regions of one size are alike: they go to places in ascending order only. */
+/* Regions of one size are alike: they go to places in the order of the walk
+ * only. */
 static bool out_of_order(const struct tdxc_plan_work *w, uint32_t depth)
 {
 	const struct tdxc_plan_frame *f = &w->frames[depth];
@@ -146,8 +147,8 @@ static bool out_of_order(const struct tdxc_plan_work *w, uint32_t depth)
 	if (!above ||
 	    w->now.items[depth].bytes != w->now.items[depth - 1].bytes)
 		return false;
-	if (f->spot.piece != above->placed_piece)
-		return f->spot.piece < above->placed_piece;
+	if (f->spot.left != above->placed_left)
+		return f->spot.left > above->placed_left;
 	return f->spot.step < above->placed_step;
 }
 
@@ -163,7 +164,7 @@ static void unplace(struct tdxc_plan_work *w, uint32_t depth)
 static void enter(struct tdxc_plan_work *w, uint32_t depth)
 {
 	w->frames[depth].placed = false;
-	tdxc_plan_spot_init_(w, &w->frames[depth].spot, 0);
+	tdxc_plan_spot_init_(w, &w->frames[depth].spot);
 }
 
 /* Put the region of this depth at its next place; false when all are tried. */
@@ -177,9 +178,9 @@ static bool place_next(struct tdxc_plan_work *w, uint32_t depth)
 		if (!tdxc_plan_spot_next_(w, item->bytes, &f->spot, &item->at))
 			return false;
 	} while (out_of_order(w, depth));
-	f->placed_piece = f->spot.piece;
+	f->placed_left = f->spot.left;
 	f->placed_step = f->spot.step;
-	tdxc_plan_put_(w, f->spot.piece, item->at, &f->undo);
+	tdxc_plan_put_(w, f->spot.left - 1, item->at, &f->undo);
 	f->placed = true;
 	return true;
 }

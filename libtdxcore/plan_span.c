@@ -10,35 +10,38 @@
  */
 #include "plan_work.h"
 
-static void push_span(struct tdxc_plan_work *w, uint64_t start, uint64_t end)
+/* The next run of neighbouring blocks with RAM from block *i on, cut at
+ * max_gibs; false when there is none. */
+static bool next_run(const struct tdxc_plan_work *w, size_t *i,
+		     uint64_t max_gibs, struct tdxc_range *run)
 {
-	struct tdxc_range r = {start, end};
+	size_t k = *i;
 
-	w->now.spans[w->now.nr_spans++] = r;
+	while (k < w->nr_blocks && w->blocks[k].ram == 0)
+		k++;
+	if (k == w->nr_blocks)
+		return false;
+	run->start = w->blocks[k].start;
+	do {
+		run->end = w->blocks[k++].end;
+	} while (k < w->nr_blocks && w->blocks[k].ram != 0 &&
+		 w->blocks[k].start == run->end &&
+		 w->blocks[k].end - run->start <= max_gibs * TDXC_SIZE_1G);
+	*i = k;
+	return true;
 }
 
-/* Runs of neighbouring blocks with RAM, cut at max_gibs; false when there are
- * more of them than TDMRs. */
+/* All runs; false when there are more of them than TDMRs. */
 static bool cover_runs(struct tdxc_plan_work *w, uint64_t max_gibs)
 {
-	size_t i;
+	struct tdxc_range run;
+	size_t i = 0;
 
 	w->now.nr_spans = 0;
-	for (i = 0; i < w->nr_blocks; i++) {
-		const struct tdxc_plan_block *b = &w->blocks[i];
-		struct tdxc_range *last =
-			w->now.nr_spans ? &w->now.spans[w->now.nr_spans - 1]
-					: NULL;
-
-		if (b->ram == 0)
-			continue;
-		if (last && last->end == b->start &&
-		    b->end - last->start <= max_gibs * TDXC_SIZE_1G)
-			last->end = b->end;
-		else if (w->now.nr_spans == w->max_spans)
+	while (next_run(w, &i, max_gibs, &run)) {
+		if (w->now.nr_spans == w->max_spans)
 			return false;
-		else
-			push_span(w, b->start, b->end);
+		w->now.spans[w->now.nr_spans++] = run;
 	}
 	return true;
 }
@@ -52,6 +55,28 @@ bool tdxc_plan_spans_simple_(struct tdxc_plan_work *w, uint64_t max_gibs)
 		return false;
 	tdxc_plan_evaluate_(w, &score);
 	return score.lost == 0;
+}
+
+/* As many runs as there can be TDMRs, those with the most RAM: for machines so
+ * large and so fragmented that nothing better is affordable. */
+void tdxc_plan_spans_richest_(struct tdxc_plan_work *w, uint64_t max_gibs)
+{
+	struct tdxc_plan_top top;
+	struct tdxc_range run;
+	uint64_t least;
+	size_t i = 0;
+
+	tdxc_plan_hards_reset_(w);
+	tdxc_plan_top_init_(&top, w->heap, w->max_spans);
+	while (next_run(w, &i, max_gibs, &run))
+		tdxc_plan_top_push_(&top, tdxc_plan_kept_in_(w, run));
+	least = top.nr == top.cap ? top.heap[0] : 0;
+	w->now.nr_spans = 0;
+	for (i = 0; next_run(w, &i, max_gibs, &run);) {
+		if (w->now.nr_spans < w->max_spans &&
+		    tdxc_plan_kept_in_(w, run) >= least)
+			w->now.spans[w->now.nr_spans++] = run;
+	}
 }
 
 /* The COARSE_GAPS-th largest gap between blocks: smaller ones are no borders.

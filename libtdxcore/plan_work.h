@@ -29,6 +29,8 @@
 #define TDXC_PLAN_MAX_BLOCKS 256u
 /* Largest gaps between blocks that coarsening keeps as possible borders. */
 #define TDXC_PLAN_COARSE_GAPS 100u
+/* With more pieces of RAM than this the first good place is taken. */
+#define TDXC_PLAN_MANY_PIECES 1024u
 /* Deepest search over places, in PAMT regions. */
 #define TDXC_PLAN_MAX_DEPTH 64u
 /* Nodes told apart when the node of a TDMR is chosen. */
@@ -102,9 +104,10 @@ struct tdxc_plan_undo {
 	bool split;
 };
 
-/* Walks the places worth trying for a region of one size. */
+/* Walks the places worth trying for a region of one size, from the highest
+ * piece of RAM down. */
 struct tdxc_plan_spot {
-	uint32_t piece;
+	uint32_t left; /* pieces below and including the current one */
 	uint32_t step;
 	uint32_t span; /* first span that can have a border in the piece */
 };
@@ -113,7 +116,7 @@ struct tdxc_plan_spot {
 struct tdxc_plan_frame {
 	struct tdxc_plan_spot spot;
 	struct tdxc_plan_undo undo;
-	uint32_t placed_piece; /* spot of the region now placed: for symmetry */
+	uint32_t placed_left; /* spot of the region now placed: for symmetry */
 	uint32_t placed_step;
 	uint64_t useful_after; /* bytes that deeper levels can still save */
 	bool placed;
@@ -203,6 +206,7 @@ int tdxc_plan_score_compare_(const struct tdxc_plan_score *a,
 
 /* plan_span.c */
 bool tdxc_plan_spans_simple_(struct tdxc_plan_work *w, uint64_t max_gibs);
+void tdxc_plan_spans_richest_(struct tdxc_plan_work *w, uint64_t max_gibs);
 void tdxc_plan_spans_optimal_(struct tdxc_plan_work *w, uint64_t max_gibs);
 uint64_t tdxc_plan_lost_floor_(struct tdxc_plan_work *w);
 
@@ -216,7 +220,7 @@ size_t tdxc_plan_hard_insert_(struct tdxc_plan_work *w, struct tdxc_range r);
 void tdxc_plan_hard_remove_(struct tdxc_plan_work *w, size_t i);
 uint32_t tdxc_plan_first_span_(const struct tdxc_plan_work *w, uint64_t addr);
 void tdxc_plan_spot_init_(const struct tdxc_plan_work *w,
-			  struct tdxc_plan_spot *spot, uint32_t piece);
+			  struct tdxc_plan_spot *spot);
 bool tdxc_plan_spot_next_(const struct tdxc_plan_work *w, uint64_t bytes,
 			  struct tdxc_plan_spot *spot, struct tdxc_range *at);
 
