@@ -174,7 +174,7 @@ static void restore_best_spans(struct tdxc_plan_work *w)
 /* True when the answer is proved best. */
 static bool improve(struct tdxc_plan_work *w)
 {
-	size_t looks = w->nr_hards + w->nr_frags + 3 * w->max_spans;
+	size_t looks = w->nr_hards + w->nr_frags + (size_t)3 * w->max_spans;
 
 	if (is_surely_best(w))
 		return true;

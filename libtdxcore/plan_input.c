@@ -391,19 +391,20 @@ static void push_whole(struct tdxc_plan_work *w, uint64_t start, uint64_t end,
 static void push_frag_blocks(struct tdxc_plan_work *w, uint64_t start,
 			     uint64_t end, uint64_t max_gibs)
 {
-	uint64_t head_end = round_up_gib(start);
-	uint64_t tail = round_down_gib(end);
+	uint64_t gib = round_down_gib(start);
+	uint64_t whole = round_up_gib(start);
+	uint64_t whole_end = round_down_gib(end);
 
-	if (head_end > end) {
-		push_block(w, tail, head_end, end - start);
+	if (whole > end) {
+		push_block(w, gib, gib + TDXC_SIZE_1G, end - start);
 		return;
 	}
-	if (start < head_end)
-		push_block(w, head_end - TDXC_SIZE_1G, head_end,
-			   head_end - start);
-	push_whole(w, head_end, tail, max_gibs);
-	if (tail < end)
-		push_block(w, tail, tail + TDXC_SIZE_1G, end - tail);
+	if (start < whole)
+		push_block(w, gib, whole, whole - start);
+	push_whole(w, whole, whole_end, max_gibs);
+	if (whole_end < end)
+		push_block(w, whole_end, whole_end + TDXC_SIZE_1G,
+			   end - whole_end);
 }
 
 /* Every GiB from the first to the last is its own block, gaps included, so

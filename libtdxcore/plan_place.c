@@ -110,16 +110,15 @@ void tdxc_plan_items_reset_(struct tdxc_plan_work *w)
 	}
 	for (s = 0; s < w->now.nr_spans; s++) {
 		uint64_t gibs = tdxc_range_size(w->now.spans[s]) / TDXC_SIZE_1G;
-		uint8_t level;
+		int level;
 
 		for (level = 0; level < TDXC_PAMT_LEVELS; level++) {
-			struct tdxc_plan_item item = {
-				tdxc_plan_pamt_bytes(limits, level, gibs),
-				s,
-				level,
-				{0, 0},
-			};
+			struct tdxc_plan_item item = {0};
 
+			item.bytes = tdxc_plan_pamt_bytes(
+				limits, (enum tdxc_pamt_level)level, gibs);
+			item.span = s;
+			item.level = (uint8_t)level;
 			w->now.items[nr++] = item;
 		}
 	}
@@ -341,7 +340,8 @@ static void assign_nowhere(struct tdxc_plan_item *items)
  * nothing is taken, and finding none is no failure. */
 static bool place_pamt(struct tdxc_plan_work *w, uint32_t s, bool optional)
 {
-	struct tdxc_plan_item *items = &w->now.items[TDXC_PAMT_LEVELS * s];
+	struct tdxc_plan_item *items =
+		&w->now.items[(size_t)TDXC_PAMT_LEVELS * s];
 	uint32_t node = tdxc_plan_span_node_(w, w->now.spans[s]);
 	struct tdxc_plan_undo undo[TDXC_PAMT_LEVELS];
 	struct price apart = {0, 0, 0, 0};

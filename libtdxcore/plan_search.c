@@ -285,18 +285,38 @@ static bool search_partition(struct tdxc_plan_work *w)
 	return tdxc_plan_search_places_(w);
 }
 
-bool tdxc_plan_search_spans_(struct tdxc_plan_work *w)
+/* All partitions, each with at most `steps` of the budget. */
+static bool search_all(struct tdxc_plan_work *w, uint32_t codes, uint64_t steps)
 {
 	bool complete = true;
-	uint32_t codes = 1;
 	uint32_t code;
+
+	for (code = 1; code < codes; code++) {
+		uint64_t left = w->budget;
+		uint64_t share = steps < left ? steps : left;
+
+		w->budget = share;
+		if (decode_spans(w, code) && !search_partition(w))
+			complete = false;
+		w->budget += left - share;
+	}
+	return complete;
+}
+
+/* In rounds of growing effort, so that one hard partition does not take what
+ * an easy and better one needs; a good answer found early prunes the rest. */
+bool tdxc_plan_search_spans_(struct tdxc_plan_work *w)
+{
+	bool complete = false;
+	uint64_t steps = 256;
+	uint32_t codes = 1;
 	size_t i;
 
 	for (i = 0; i < w->nr_blocks; i++)
 		codes *= 3;
-	for (code = 1; code < codes; code++) {
-		if (decode_spans(w, code) && !search_partition(w))
-			complete = false;
+	while (!complete && w->budget != 0) {
+		complete = search_all(w, codes, steps);
+		steps *= 16;
 	}
 	return complete;
 }
