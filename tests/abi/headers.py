@@ -28,9 +28,17 @@ COMPILERS = (
 
 
 def headers_of(tree):
-    """Public headers, and those the core's own files share."""
+    """Public headers, and those the core's own files share.
+
+    A private one without guard is rows of a table (source.py judges those).
+    """
+    private = []
+    for path in glob.glob(os.path.join(tree, "libtdxcore/*.h")):
+        with open(path, encoding="utf-8") as file:
+            if "#ifndef " in file.read():
+                private.append(path)
     return sorted(glob.glob(os.path.join(tree, "include/tdxcore/*.h"))
-                  + glob.glob(os.path.join(tree, "libtdxcore/*.h")))
+                  + private)
 
 
 def check_header(command, tree, header):
