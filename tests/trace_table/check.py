@@ -6,8 +6,9 @@ The tables (*.tsv beside this file) map the id of an idea to where it is shown:
 `tests/FILE:TEST` or the letter of the issue that brings the test, several of
 them separated by commas. Lines that start with # are comments.
 
-    check.py                 every id is there once, every named test exists
-    check.py --done A        and nothing is left for issue A
+    check.py                 every id is there once, every named test exists,
+                             nothing is left for an issue named in `done`
+    check.py --done AB       the same with other issues than `done` names
     check.py --list A        print what is left for issue A
     check.py --selftest      prove that each kind of fault is found
 
@@ -135,6 +136,20 @@ def check(folder, root, done):
     return len(set(expected_ids()) - set(bad)), len(bad), complaints
 
 
+def issue_letters(text):
+    letters = text.replace(",", "")
+    if not letters or set(letters) - set(ISSUES):
+        raise argparse.ArgumentTypeError(f"letters of {ISSUES}, not '{text}'")
+    return letters
+
+
+def finished_issues(folder):
+    """The letters in the file `done`; # starts a comment."""
+    text = re.sub(r"#[^\n]*", "", (folder / "done").read_text())
+    letters = "".join(text.split())
+    return issue_letters(letters) if letters else ""
+
+
 def run_check(done):
     passed, failed, complaints = check(HERE, ROOT, done)
     for complaint in complaints:
@@ -223,13 +238,6 @@ def run_selftest():
     return 1 if failed else 0
 
 
-def issue_letters(text):
-    letters = text.replace(",", "")
-    if not letters or set(letters) - set(ISSUES):
-        raise argparse.ArgumentTypeError(f"letters of {ISSUES}, not '{text}'")
-    return letters
-
-
 def main():
     parser = argparse.ArgumentParser(
         description="Check the table of ideas against the tests.")
@@ -244,7 +252,7 @@ def main():
         return run_selftest()
     if args.list:
         return run_list(args.list)
-    return run_check(args.done or "")
+    return run_check(args.done or finished_issues(HERE))
 
 
 if __name__ == "__main__":
