@@ -6,10 +6,10 @@
  */
 #include "plan_work.h"
 
-/* Steps a search may take, and what a step costs at most in looks at the
- * lists: together they bound the time on any map. */
-#define SEARCH_STEPS 400000u
-#define SEARCH_LOOKS 40000000u
+/* What a search may cost, in looks at the elements of the lists: a few tenths
+ * of a second. Small machines, whose search proves something, get more. */
+#define SEARCH_LOOKS	   10000000u
+#define SEARCH_LOOKS_SMALL 25000000u
 
 int tdxc_plan_scratch_bytes(const struct tdxc_plan_config *config,
 			    size_t *bytes)
@@ -174,14 +174,12 @@ static void restore_best_spans(struct tdxc_plan_work *w)
 /* True when the answer is proved best. */
 static bool improve(struct tdxc_plan_work *w)
 {
-	size_t looks = w->nr_hards + w->nr_frags + (size_t)3 * w->max_spans;
-
 	if (is_surely_best(w))
 		return true;
 	if (caller_places(w))
 		return false;
-	w->budget = SEARCH_LOOKS / looks < SEARCH_STEPS ? SEARCH_LOOKS / looks
-							: SEARCH_STEPS;
+	w->budget = (w->small ? SEARCH_LOOKS_SMALL : SEARCH_LOOKS) /
+		    (w->nr_holes + w->nr_frags + 3 * w->nr_blocks);
 	if (w->small)
 		return tdxc_plan_search_spans_(w);
 	if (w->best.nr_spans != 0 && w->best.score.lost != 0) {
