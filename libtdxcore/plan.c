@@ -8,7 +8,7 @@
 
 /* What a search may cost, in looks at the elements of the lists: a few tenths
  * of a second. Small machines, whose search proves something, get more. */
-#define SEARCH_LOOKS	   10000000u
+#define SEARCH_LOOKS	   5000000u
 #define SEARCH_LOOKS_SMALL 25000000u
 
 int tdxc_plan_scratch_bytes(const struct tdxc_plan_config *config,
