@@ -118,19 +118,35 @@ static uint64_t baseline_avoid(const struct baseline *b, uint64_t at,
 	return at;
 }
 
+/* RAM the chunk of a TDMR may come from. */
+enum from { OWN_TDMR, OWN_NODE, ANYWHERE };
+
+static struct tdxc_range baseline_source(const struct baseline *b, size_t i,
+					 const struct baseline_tdmr *t,
+					 enum from from)
+{
+	struct tdxc_range r = b->usable[i];
+
+	if (from == OWN_NODE && b->usable_node[i] != t->node)
+		r.end = r.start;
+	if (from == OWN_TDMR && r.start < t->range.start)
+		r.start = t->range.start;
+	if (from == OWN_TDMR && r.end > t->range.end)
+		r.end = t->range.end;
+	return r;
+}
+
 static bool baseline_place_one(struct baseline *b, struct baseline_tdmr *t,
-			       bool any_node)
+			       enum from from)
 {
 	uint64_t bytes = t->pamt[0] + t->pamt[1] + t->pamt[2];
 	size_t i;
 
 	for (i = 0; i < b->nr_usable; i++) {
-		uint64_t at;
+		struct tdxc_range r = baseline_source(b, i, t, from);
+		uint64_t at = baseline_avoid(b, r.start, bytes);
 
-		if (!any_node && b->usable_node[i] != t->node)
-			continue;
-		at = baseline_avoid(b, b->usable[i].start, bytes);
-		if (at < b->usable[i].end && b->usable[i].end - at >= bytes) {
+		if (at < r.end && r.end - at >= bytes) {
 			t->chunk.start = at;
 			t->chunk.end = at + bytes;
 			return true;
@@ -144,8 +160,9 @@ enum baseline_result baseline_place(struct baseline *b)
 	uint32_t i;
 
 	for (i = 0; i < b->nr_tdmrs; i++)
-		if (!baseline_place_one(b, &b->tdmrs[i], false) &&
-		    !baseline_place_one(b, &b->tdmrs[i], true)) {
+		if (!baseline_place_one(b, &b->tdmrs[i], OWN_TDMR) &&
+		    !baseline_place_one(b, &b->tdmrs[i], OWN_NODE) &&
+		    !baseline_place_one(b, &b->tdmrs[i], ANYWHERE)) {
 			b->bad_tdmr = i;
 			return BASELINE_NO_ROOM_FOR_PAMT;
 		}

@@ -52,8 +52,10 @@ void baseline_collect(struct baseline *b);
 /* 5.2 and 5.3: TDMRs and PAMT sizes. */
 enum baseline_result baseline_cover(struct baseline *b);
 /*
- * 5.4 by a simple allocator: the lowest free place in RAM of the wanted node,
- * else in any RAM.
+ * 5.4 by a simple and kind allocator: the lowest free place inside the TDMR
+ * itself, else in RAM of the wanted node, else in any RAM. (Inside its own TDMR
+ * a chunk costs one area there; a crowd of chunks in one place would cost that
+ * TDMR one each.)
  */
 enum baseline_result baseline_place(struct baseline *b);
 /* 5.5: holes, then chunks where there are any, then sort. */

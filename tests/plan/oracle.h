@@ -27,7 +27,7 @@
 #include <tdxcore/plan.h>
 
 #define ORACLE_MAX_GIBS	 7
-#define ORACLE_MAX_FRAGS 16
+#define ORACLE_MAX_FRAGS 24
 
 enum oracle_verdict {
 	ORACLE_SOLVED,
