@@ -9,9 +9,11 @@
 A program's cases are counted from what it prints: Check's summary, the summary
 of Python's unittest, or a last line `N passed, N failed`. One that prints none
 of these, crashes, hangs or fails without saying what failed counts as a failed
-case; so does one that is missing from the log. Skipped cases are not passed.
+case; so does one that is missing from the log. Skipped cases are not passed,
+and with CI=true in the environment a skipped program has failed.
 """
 import json
+import os
 import re
 import sys
 
@@ -56,7 +58,7 @@ def count_program(entry):
     """Return (passed, failed, remark) for one program of the log."""
     stdout, stderr = entry.get("stdout") or "", entry.get("stderr") or ""
     if entry["result"] == SKIPPED:
-        return 0, 0, "skipped"
+        return 0, int(os.environ.get("CI") == "true"), "skipped"
     counted = count_output(stdout, stderr)
     if counted is None:
         return 0, 1, f"no count, {entry['result']}"
