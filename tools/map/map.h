@@ -1,105 +1,214 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/*
- * A machine's memory map, read from what people have at hand: a Linux boot
- * log, plain START END TYPE lines, /proc/iomem, an EFI memory map, or the JSON
- * that `tdxcore plan --json` prints. Usable without the command line tool.
+/**
+ * @file
+ * @brief Memory maps of real machines, read from text.
  *
- * Reading is all or nothing: on any malformed line the map stays empty and the
- * error says where and what was expected.
+ * Five formats, told apart by content (tools/map/detect.c says how), plus the
+ * lists that go with a map: NUMA nodes and CMRs. The parsers work on a buffer
+ * and touch no file, so they can be fuzzed and embedded; map_read*() add the
+ * file. Nothing is printed: a refusal is described in struct map_error.
+ *
+ * Every range is half-open here, whatever the text uses. Addresses are below
+ * 2^52. Lists come out sorted and free of overlap.
  */
-#ifndef TDXC_TOOLS_MAP_H
-#define TDXC_TOOLS_MAP_H
+#ifndef TDXCORE_TOOLS_MAP_H
+#define TDXCORE_TOOLS_MAP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <tdxcore/cmr.h>
 #include <tdxcore/plan.h>
 
-/* Addresses a map may contain end here. */
+/** Addresses of a map are below 2^this. */
 #define MAP_PA_BITS 52
+/** Room for the name of a type; longer ones are cut. @units{bytes, with NUL} */
+#define MAP_TYPE_BYTES 40
+/** Largest file that is read. @units{bytes} */
+#define MAP_MAX_BYTES ((size_t)64 << 20)
+/** Largest NUMA node number. */
+#define MAP_MAX_NODE 65535
 
-enum map_format {
-	MAP_FORMAT_E820_LOG, /* BIOS-e820: [mem 0xA-0xB] usable */
-	MAP_FORMAT_PLAIN,    /* START END TYPE, end inclusive */
-	MAP_FORMAT_IOMEM,    /* START-END : NAME, children indented */
-	MAP_FORMAT_EFI,	     /* memNN START END TYPE, end exclusive */
-	MAP_FORMAT_JSON,     /* output of tdxcore plan --json */
+/** What every function here that can fail returns. */
+enum map_result {
+	MAP_OK = 0,
+	MAP_E_INPUT = -1, /**< The text or file is bad; map_error says why. */
+	MAP_E_NOMEM = -2, /**< No memory; map_error says so too. */
 };
 
-/* One described range, half-open. */
-struct map_entry {
-	struct tdxc_range range;
-	uint32_t node;
-	bool ram;	/* called usable or System RAM */
-	bool has_node;	/* node is known */
-};
-
-struct map_node {
-	struct tdxc_range range;
-	uint32_t node;
-};
-
-/* What went wrong. line is 0 where no line is to blame. */
+/** Why something was refused. */
 struct map_error {
-	const char *file; /* as given to the reader; not copied */
-	size_t line;
-	char text[192];
+	const char *name; /**< File, as the caller named it; not owned. */
+	size_t line;	  /**< 1 for the first; 0: no particular line. */
+	char text[240];	  /**< What is wrong and what was expected. */
 };
 
-/* Sorted by address, without overlap. All arrays are owned by the map. */
+/** Formats of a memory map. */
+enum map_format {
+	MAP_BOOTLOG, /**< Linux boot log: `BIOS-e820: [mem 0xA-0xB] usable`. */
+	MAP_PLAIN,   /**< `START END TYPE...`, hex, inclusive end. */
+	MAP_IOMEM,   /**< /proc/iomem; only lines without indentation count. */
+	MAP_EFI,     /**< EFI memory map: `memNN ...` lines. */
+	MAP_JSON,    /**< What `tdxcore plan --json` prints. */
+	MAP_NR_FORMATS
+};
+
+/** One range of a list: of a map, a NUMA list or a CMR list. */
+struct map_entry {
+	struct tdxc_range range;   /**< Never empty. @units{bytes} */
+	bool ram;		   /**< What the map calls usable RAM. */
+	bool has_node;		   /**< @ref node was given. */
+	uint32_t node;		   /**< NUMA node; 0 where unknown. */
+	size_t line;		   /**< Where it was found; 0: nowhere. */
+	char type[MAP_TYPE_BYTES]; /**< As the map calls it; "" in lists. */
+};
+
+/** A growing list. Zero-initialise; free with map_list_free(). */
+struct map_list {
+	struct map_entry *entries; /**< Owned. */
+	size_t nr;		   /**< Entries in use. */
+	size_t room;		   /**< Entries allocated. */
+};
+
+/** A machine's memory. Zero-initialise; free with map_free(). */
 struct map {
-	struct map_entry *entries;
-	size_t nr_entries;
-	struct tdxc_cmr *cmrs; /* only in JSON maps */
-	size_t nr_cmrs;
-	enum map_format format;
+	enum map_format format; /**< What the text turned out to be. */
+	struct map_list memory; /**< All ranges of all types, ascending. */
+	struct map_list cmrs;	/**< CMRs the text itself carries (JSON). */
 };
 
-/* List of CMRs as firmware gave them, in order of the file, with the line each
- * stands on. */
-struct map_cmrs {
-	struct tdxc_cmr *cmrs;
-	size_t *lines;
-	size_t nr;
-};
+/* --- reading ------------------------------------------------------------- */
 
-/* All readers: 0; -1 with *error filled and nothing to free. `name` is what
- * errors call the text. A path of "-" is standard input. */
+/**
+ * @brief Tell the format of a text.
+ * @param text Text. @shape{len bytes, any content}
+ * @param len  Its length. @units{bytes}
+ * @return The format; MAP_PLAIN where nothing else fits.
+ */
+enum map_format map_detect(const char *text, size_t len);
+
+/**
+ * @brief Read a memory map from a buffer.
+ *
+ * @param[in]  text  Text. @shape{len bytes, any content, no NUL needed}
+ * @param[in]  len   Its length. @units{bytes}
+ * @param[in]  name  Name for messages; kept in @p error.
+ * @param[out] map   Result; empty on failure.
+ * @param[out] error Filled on failure.
+ * @return #map_result
+ */
 int map_parse(const char *text, size_t len, const char *name, struct map *map,
 	      struct map_error *error);
-int map_read(const char *path, struct map *map, struct map_error *error);
-void map_free(struct map *map);
 
-/* `NODE START END` lines, end inclusive. Sorted, no overlap. */
-int map_parse_nodes(const char *text, size_t len, const char *name,
-		    struct map_node **nodes, size_t *nr,
+/** @brief map_parse() with the format known: no detection. */
+int map_parse_as(enum map_format format, const char *text, size_t len,
+		 const char *name, struct map *map, struct map_error *error);
+
+/**
+ * @brief Read a NUMA list: `NODE START END`, decimal and hex, inclusive end.
+ * @return #map_result; overlapping ranges of two nodes are refused, of one node
+ *         joined.
+ */
+int map_parse_numa(const char *text, size_t len, const char *name,
+		   struct map_list *nodes, struct map_error *error);
+
+/**
+ * @brief Read a CMR list: `BASE SIZE` in hex, or the lines
+ *        `CMR: [0xA, 0xB)` of a boot log, where all other lines are ignored.
+ * @return #map_result; order and overlap are map_cmrs_listed()'s business.
+ */
+int map_parse_cmrs(const char *text, size_t len, const char *name,
+		   struct map_list *cmrs, struct map_error *error);
+
+/** @brief map_parse() on a file, or standard input when @p path is "-". */
+int map_read(const char *path, struct map *map, struct map_error *error);
+/** @brief map_parse_numa() on a file, or standard input. */
+int map_read_numa(const char *path, struct map_list *nodes,
+		  struct map_error *error);
+/** @brief map_parse_cmrs() on a file, or standard input. */
+int map_read_cmrs(const char *path, struct map_list *cmrs,
+		  struct map_error *error);
+
+/** @brief Read `START-END:NODE` (hex, inclusive end; decimal) into a list. */
+int map_option_node(const char *arg, struct map_list *nodes,
 		    struct map_error *error);
-int map_read_nodes(const char *path, struct map_node **nodes, size_t *nr,
+/** @brief Read `BASE:SIZE` (hex) into a list. */
+int map_option_cmr(const char *arg, struct map_list *cmrs,
 		   struct map_error *error);
 
-/* `BASE SIZE` hex lines, or the `CMR: [0xA, 0xB)` lines of a TDX boot log. */
-int map_parse_cmrs(const char *text, size_t len, const char *name,
-		   struct map_cmrs *cmrs, struct map_error *error);
-int map_read_cmrs(const char *path, struct map_cmrs *cmrs,
-		  struct map_error *error);
-void map_free_cmrs(struct map_cmrs *cmrs);
+/* --- using --------------------------------------------------------------- */
 
-/* Sort nodes; -1 with *error when two overlap. */
-int map_sort_nodes(struct map_node *nodes, size_t nr, struct map_error *error);
+/**
+ * @brief Sort a NUMA list put together from several sources and refuse
+ *        overlaps between different nodes.
+ * @return #map_result
+ */
+int map_check_nodes(struct map_list *nodes, const char *name,
+		    struct map_error *error);
 
-/* RAM with its nodes: entries cut at node borders, page-trimmed, touching RAM
- * of one node joined. `nodes` (sorted) wins over what the map says; RAM in no
- * node gets 0, and its bytes are added to *unknown. Returns the count; *out is
- * malloced, NULL when there is none. SIZE_MAX: no memory. */
-size_t map_ram(const struct map *map, const struct map_node *nodes,
-	       size_t nr_nodes, struct tdxc_plan_ram **out, uint64_t *unknown);
+/**
+ * @brief Give RAM its nodes: RAM entries are split at node borders.
+ *
+ * A page belongs to the node that holds its first byte. RAM in no range of
+ * @p nodes gets node 0.
+ *
+ * @param[in,out] map       Map; unchanged on failure.
+ * @param[in]     nodes     Checked list.
+ * @param[out]    uncovered RAM above 1 MiB that no range covers. @units{bytes}
+ * @param[out]    error     Filled on failure.
+ * @return #map_result
+ */
+int map_apply_nodes(struct map *map, const struct map_list *nodes,
+		    uint64_t *uncovered, struct map_error *error);
 
-/* Convertible memory is exactly the RAM above 1 MiB, or also what lies between
- * RAM without an undescribed gap, but never across 4 GiB: each CMR starts and
- * ends with RAM. Touching ones are joined. Count and *out as map_ram(). */
-size_t map_cmrs_ram(const struct map *map, struct tdxc_cmr **out);
-size_t map_cmrs_span(const struct map *map, struct tdxc_cmr **out);
+/**
+ * @brief The map's RAM: whole 4 KiB pages, ascending; touching ranges of one
+ *        node are joined.
+ *
+ * Touching RAM entries are joined before they are trimmed to pages, as Linux
+ * does: a page that two of them share is RAM.
+ *
+ * @param[in]  map Map.
+ * @param[out] ram Owned by the caller, free(); NULL when empty.
+ * @param[out] nr  Entries of @p ram.
+ * @return #map_result (MAP_OK or MAP_E_NOMEM)
+ */
+int map_ram(const struct map *map, struct tdxc_plan_ram **ram, size_t *nr);
+
+/**
+ * @brief `--cmr ram`: convertible memory is the RAM above 1 MiB, no more.
+ * @param[in]  map  Map.
+ * @param[out] cmrs Joined, ascending. Owned by the caller, free().
+ * @param[out] nr   Entries of @p cmrs.
+ * @return #map_result (MAP_OK or MAP_E_NOMEM)
+ */
+int map_cmrs_ram(const struct map *map, struct tdxc_range **cmrs, size_t *nr);
+
+/**
+ * @brief `--cmr span`: entries of any type between two RAM ranges are
+ *        convertible too, where the map describes every byte between them.
+ *
+ * Never across 4 GiB; each range starts and ends with RAM above 1 MiB.
+ * Parameters and result as map_cmrs_ram().
+ */
+int map_cmrs_span(const struct map *map, struct tdxc_range **cmrs, size_t *nr);
+
+/**
+ * @brief A list of CMRs as the module would report it, through
+ *        tdxc_cmr_read(): order, overlap and alignment are checked.
+ *
+ * @param[in]  list  CMRs in the order given.
+ * @param[in]  name  Name for messages.
+ * @param[out] cmrs  Joined, ascending. Owned by the caller, free().
+ * @param[out] nr    Entries of @p cmrs.
+ * @param[out] error Filled on failure.
+ * @return #map_result
+ */
+int map_cmrs_listed(const struct map_list *list, const char *name,
+		    struct tdxc_range **cmrs, size_t *nr,
+		    struct map_error *error);
+
+/** @brief Free a map's lists; the map is empty afterwards. */
+void map_free(struct map *map);
+/** @brief Free a list; it is empty afterwards. */
+void map_list_free(struct map_list *list);
+/** @brief Name of a format, for messages. */
+const char *map_format_name(enum map_format format);
 
 #endif
