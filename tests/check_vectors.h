@@ -6,22 +6,7 @@
 #ifndef CHECK_VECTORS_H
 #define CHECK_VECTORS_H
 
-#include <stdint.h>
-
-/* 64-bit words of TDMR_INFO. */
-enum word { BASE, SIZE, G_BASE, G_SIZE, M_BASE, M_SIZE, K_BASE, K_SIZE, AREAS };
-
-struct edit {
-	unsigned tdmr, word;
-	uint64_t value;
-};
-
-/* Reserved area n of TDMR t. */
-#define RS(t, n, offset, size)                                                 \
-	{t, AREAS + 2 * (n), offset},                                          \
-	{                                                                      \
-		t, AREAS + 2 * (n) + 1, size                                   \
-	}
+#include "check_fixture.h"
 
 /* A TDMR of 2 GiB needs larger PAMTs; the 4K region makes room. */
 #define TWO_GIB                                                                \
