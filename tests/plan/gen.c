@@ -241,7 +241,8 @@ static uint64_t small_start(struct rnd *r, uint64_t at, uint64_t size)
 	}
 }
 
-static void small_ram(struct plan_case *c, struct rnd *r)
+/* With `scarce`, RAM is little more than what PAMTs need. */
+static void small_ram(struct plan_case *c, struct rnd *r, bool scarce)
 {
 	uint64_t base = PICK(r, 0, 0, 1, 4) * GIB;
 	uint64_t gibs = 1 + rnd_below(r, 6);
@@ -250,7 +251,9 @@ static void small_ram(struct plan_case *c, struct rnd *r)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		uint64_t size = small_size(&c->config.limits, r);
+		uint64_t size = scarce && !rnd_one_in(r, 8)
+					? small_near_pamt(&c->config.limits, r)
+					: small_size(&c->config.limits, r);
 		uint64_t start = small_start(r, at, size);
 		uint64_t end = start + size;
 
@@ -282,7 +285,7 @@ void gen_small(struct plan_case *c, struct rnd *r)
 	c->config.limits.max_reserved =
 		(uint32_t)PICK(r, 16, 1, 1, 1, 2, 2, 2, 3, 3, 4);
 	gen_entries(c, r);
-	small_ram(c, r);
+	small_ram(c, r, rnd_one_in(r, 3));
 	gen_cmrs(c, r);
 }
 
