@@ -115,6 +115,17 @@ START_TEST(the_first_of_two_warnings_is_reported)
 }
 END_TEST
 
+START_TEST(a_base_in_the_zero_tail_is_warned_about_too)
+{
+	const struct tdxc_cmr raw[] = {{M, M}, {0, 0}, {5 * M, 0}, {0, 0}};
+	struct reading r = read_list(raw, COUNT(raw), 52);
+
+	ck_assert_int_eq(r.err, TDXC_OK);
+	ck_assert_int_eq(r.fault.kind, TDXC_CMR_WARN_SIZE_0_BASE);
+	ck_assert_uint_eq(r.fault.index, 2);
+}
+END_TEST
+
 START_TEST(more_than_32_entries_are_read)
 {
 	struct tdxc_cmr raw[MAX];
@@ -310,6 +321,7 @@ int main(void)
 		good,
 		an_unused_entry_before_a_used_one_is_warned_about_and_skipped);
 	tcase_add_test(good, the_first_of_two_warnings_is_reported);
+	tcase_add_test(good, a_base_in_the_zero_tail_is_warned_about_too);
 	tcase_add_test(good, more_than_32_entries_are_read);
 	tcase_add_test(good, the_last_byte_below_the_width_is_inside_it);
 	tcase_add_test(good, base_0_is_allowed_as_in_the_recorded_platforms);
