@@ -55,12 +55,14 @@ struct tdxc_cmr_fault {
  *
  * Unused entries (size 0) are skipped, the zero tail among them; touching CMRs
  * are joined, because the module treats them as one when it checks containment
- * (tdx-module-abi.md 4.7).
+ * (tdx-module-abi.md 4.7). A list without any used entry is refused here though
+ * SYS.INIT takes it: such a machine has nothing to plan.
  *
  * @param[in]  raw     The list as reported. @shape{n entries, ascending}
  * @param[in]  n       Number of entries. @units{may exceed TDXC_MAX_CMRS: what
  *                     a test or simulator describes need not be a real module}
- * @param[in]  pa_bits Physical address width. @units{bits, 32..63}
+ * @param[in]  pa_bits Physical address width; SYS.INIT also refuses KeyID bits,
+ *                     so leave them out where known. @units{bits, 32..63}
  * @param[out] out     Receives the joined ranges. @shape{room for n entries}
  * @param[out] nr_out  Number written; 0 on error.
  * @param[out] fault   First refusal or warning. Never NULL.

@@ -103,7 +103,7 @@ static inline struct tdxc_range tdxc_range_trim(struct tdxc_range r,
 }
 
 /**
- * @brief Sort ranges by start, in place (heap sort).
+ * @brief Sort ranges by start, then by end, in place (heap sort).
  *
  * @param[in,out] r Array. @shape{n entries, any order, overlaps allowed}
  * @param[in]     n Number of entries.

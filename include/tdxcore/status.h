@@ -148,6 +148,9 @@ enum tdxc_status_kind tdxc_status_kind(uint64_t status);
 /**
  * @brief Look a status up.
  *
+ * A code published with two values (0x40000002 and 0x60000002 in the upper
+ * half, 0x60000007 and 0xE0000007) has the same name and texts under both.
+ *
  * @param[in]  status Completion status; details are ignored, except that the
  *                    synthetic codes are told apart by them.
  * @param[out] info   Filled on success; for an unknown code filled with the
