@@ -474,6 +474,8 @@ START_TEST(idea_13_pamt_parts_of_a_roomy_tdmr_are_one_block)
 		hi = p[i].end > hi ? p[i].end : hi;
 	}
 	ck_assert_uint_eq(hi - lo, run.plan.pamt_bytes);
+	ck_assert_uint_lt(p[TDXC_PAMT_4K].start, p[TDXC_PAMT_2M].start);
+	ck_assert_uint_lt(p[TDXC_PAMT_2M].start, p[TDXC_PAMT_1G].start);
 	ck_assert_uint_eq(run.plan.tdmrs[0].nr_reserved, 1);
 }
 END_TEST
