@@ -7,9 +7,11 @@
 #ifndef TDXC_ENV_H
 #define TDXC_ENV_H
 
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/limits.h>
+#include <linux/processor.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
@@ -23,5 +25,36 @@
 
 #define TDXC_MUST_CHECK			    __must_check
 #define TDXC_STATIC_ASSERT(condition, text) static_assert(condition, text)
+
+/* Functions, not macros: an argument of another width does not compile. */
+static inline uint64_t tdxc_load_once(const uint64_t *p)
+{
+	return READ_ONCE(*p);
+}
+
+static inline uint64_t tdxc_load_acquire(const uint64_t *p)
+{
+	return smp_load_acquire(p);
+}
+
+static inline void tdxc_store_release(uint64_t *p, uint64_t value)
+{
+	smp_store_release(p, value);
+}
+
+static inline bool tdxc_try_cmpxchg(uint64_t *p, uint64_t *old, uint64_t value)
+{
+	return try_cmpxchg(p, old, value);
+}
+
+static inline uint64_t tdxc_xchg(uint64_t *p, uint64_t value)
+{
+	return xchg(p, value);
+}
+
+static inline void tdxc_relax(void)
+{
+	cpu_relax();
+}
 
 #endif

@@ -51,4 +51,41 @@ int memcmp(const void *a, const void *b, size_t n);
 #define TDXC_MUST_CHECK			    __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 
+/*
+ * The compiler's builtins and not BaseLib's functions: those would bring Base.h
+ * into every file of the core, and eight aligned bytes need no library call.
+ */
+static inline uint64_t tdxc_load_once(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t tdxc_load_acquire(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void tdxc_store_release(uint64_t *p, uint64_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+static inline bool tdxc_try_cmpxchg(uint64_t *p, uint64_t *old, uint64_t value)
+{
+	return __atomic_compare_exchange_n(p, old, value, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t tdxc_xchg(uint64_t *p, uint64_t value)
+{
+	return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
+}
+
+static inline void tdxc_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
 #endif
