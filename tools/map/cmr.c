@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/*
+ * Convertible memory: lists of CMRs, and the two ways to guess them from the
+ * map alone.
+ */
+#include "parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <tdxcore/cmr.h>
+#include <tdxcore/err.h>
+
+#define LOG_MARK	"CMR:"
+#define LOG_EXPECTED	"\"CMR: [0xSTART, 0xEND)\""
+#define LINE_EXPECTED	"\"BASE SIZE\" (hex), or a boot log with " LOG_EXPECTED
+#define OPTION_EXPECTED "BASE:SIZE (hex)"
+#define TOO_BIG		"numbers of 64 bits at most"
+
+/* --cmr span never joins memory below 4 GiB with memory above. */
+#define SPAN_BORDER 0x100000000ull
+
+/* BASE SIZE or BASE:SIZE; MAP_SCAN_NONE if not so. */
+static enum map_scan scan_pair(struct map_cursor *c, const char *between,
+			       uint64_t *first, uint64_t *second)
+{
+	enum map_scan a = map_scan_hex(c, first);
+	enum map_scan b;
+
+	if (a == MAP_SCAN_NONE || !map_skip_word(c, between))
+		return MAP_SCAN_NONE;
+	b = map_scan_hex(c, second);
+	return a == MAP_SCAN_OK || b == MAP_SCAN_NONE ? b : a;
+}
+
+static int cmr_log_line(const struct map_reader *r, struct map_list *cmrs)
+{
+	struct map_cursor c = r->line;
+	enum map_scan scan;
+	uint64_t start;
+	uint64_t end;
+
+	if (!map_skip_past(&c, LOG_MARK))
+		return MAP_OK;
+	map_skip_blanks(&c);
+	if (!map_skip_word(&c, "["))
+		return map_refuse_line(r, LOG_EXPECTED);
+	scan = scan_pair(&c, ", ", &start, &end);
+	if (scan == MAP_SCAN_NONE || !map_skip_word(&c, ")"))
+		return map_refuse_line(r, LOG_EXPECTED);
+	if (scan == MAP_SCAN_BIG)
+		return map_refuse_line(r, TOO_BIG);
+	return map_add_exclusive(r, cmrs, start, end);
+}
+
+static int cmr_plain_line(const struct map_reader *r, struct map_list *cmrs)
+{
+	struct map_cursor c = r->line;
+	enum map_scan a;
+	enum map_scan b;
+	uint64_t base;
+	uint64_t size;
+
+	map_skip_blanks(&c);
+	a = map_scan_hex(&c, &base);
+	map_skip_blanks(&c);
+	b = map_scan_hex(&c, &size);
+	map_skip_blanks(&c);
+	if (a == MAP_SCAN_NONE || b == MAP_SCAN_NONE ||
+	    (!map_at_end(&c) && *c.at != '#'))
+		return map_refuse_line(r, LINE_EXPECTED);
+	if (a == MAP_SCAN_BIG || b == MAP_SCAN_BIG)
+		return map_refuse_line(r, TOO_BIG);
+	return map_add_sized(r, cmrs, base, size);
+}
+
+int map_parse_cmrs(const char *text, size_t len, const char *name,
+		   struct map_list *cmrs, struct map_error *error)
+{
+	bool log = map_text_has(text, len, LOG_MARK);
+	struct map_reader r;
+	int err = MAP_OK;
+
+	memset(cmrs, 0, sizeof *cmrs);
+	map_reader_init(&r, text, len, name, error);
+	while (err == MAP_OK && map_reader_next_used(&r))
+		err = log ? cmr_log_line(&r, cmrs) : cmr_plain_line(&r, cmrs);
+	if (err == MAP_OK && cmrs->nr == 0) {
+		r.number = 1;
+		err = map_refuse(&r, "no CMR in it; expected lines of %s",
+				 LINE_EXPECTED);
+	}
+	if (err != MAP_OK)
+		map_list_free(cmrs);
+	return err;
+}
+
+int map_option_cmr(const char *arg, struct map_list *cmrs,
+		   struct map_error *error)
+{
+	struct map_reader r;
+	struct map_cursor c;
+	enum map_scan scan;
+	uint64_t base;
+	uint64_t size;
+
+	map_reader_init(&r, arg, strlen(arg), "--cmr", error);
+	r.line = r.rest;
+	c = r.line;
+	scan = scan_pair(&c, ":", &base, &size);
+	if (scan == MAP_SCAN_NONE || !map_at_end(&c))
+		return map_refuse_line(&r, OPTION_EXPECTED);
+	if (scan == MAP_SCAN_BIG)
+		return map_refuse_line(&r, TOO_BIG);
+	return map_add_sized(&r, cmrs, base, size);
+}
+
+int map_cmrs_listed(const struct map_list *list, const char *name,
+		    struct tdxc_range **cmrs, size_t *nr,
+		    struct map_error *error)
+{
+	struct tdxc_cmr *raw = calloc(list->nr + 1, sizeof *raw);
+	struct tdxc_range *out = calloc(list->nr + 1, sizeof *out);
+	struct tdxc_cmr_fault fault = {TDXC_CMR_FAULT_NONE, 0};
+	struct map_reader r;
+	size_t i;
+	int err = MAP_OK;
+
+	map_reader_init(&r, "", 0, name, error);
+	if (!raw || !out)
+		err = map_refuse_memory(&r);
+	for (i = 0; err == MAP_OK && i < list->nr; i++) {
+		raw[i].base = list->entries[i].range.start;
+		raw[i].size = tdxc_range_size(list->entries[i].range);
+	}
+	if (err == MAP_OK && tdxc_cmr_read(raw, list->nr, MAP_PA_BITS, out, nr,
+					   &fault) != TDXC_OK) {
+		if (fault.index < list->nr)
+			r.number = list->entries[fault.index].line;
+		err = map_refuse(&r,
+				 "%s; expected CMRs as a TDX module reports "
+				 "them",
+				 tdxc_cmr_fault_text(fault.kind));
+	}
+	free(raw);
+	if (err == MAP_OK)
+		*cmrs = out;
+	else
+		free(out);
+	return err;
+}
+
+int map_cmrs_ram(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
+{
+	const struct tdxc_range above = {TDXC_PLAN_LEGACY_END, MAP_PA_END};
+	struct tdxc_plan_ram *ram;
+	struct tdxc_range *out;
+	size_t nr_ram;
+	size_t i;
+
+	*nr = 0;
+	if (map_ram(map, &ram, &nr_ram) != MAP_OK)
+		return MAP_E_NOMEM;
+	out = calloc(nr_ram + 1, sizeof *out);
+	for (i = 0; out && i < nr_ram; i++)
+		out[i] = tdxc_range_intersect(ram[i].range, above);
+	free(ram);
+	if (!out)
+		return MAP_E_NOMEM;
+	*nr = tdxc_range_join(out, nr_ram);
+	*cmrs = out;
+	return MAP_OK;
+}
+
+/* Whole pages of RAM that an entry holds inside `part`. */
+static struct tdxc_range span_ram(const struct map_entry *e,
+				  struct tdxc_range part)
+{
+	struct tdxc_range none = {0, 0};
+	struct tdxc_range r = tdxc_range_intersect(e->range, part);
+
+	if (!e->ram || tdxc_range_is_empty(r))
+		return none;
+	r = tdxc_range_trim(r, TDXC_PAGE_SIZE);
+	return tdxc_range_is_empty(r) ? none : r;
+}
+
+/* The spans inside `part`, appended to out[0..n); returns the new n. */
+static size_t span_part(const struct map *map, struct tdxc_range part,
+			struct tdxc_range *out, size_t n)
+{
+	const struct map_entry *e;
+	struct tdxc_range ram;
+	uint64_t described = 0; /* No gap from the last RAM to here. */
+	bool open = false;
+	size_t i;
+
+	for (i = 0; i < map->memory.nr; i++) {
+		e = &map->memory.entries[i];
+		if (e->range.start != described)
+			open = false;
+		described = e->range.end;
+		ram = span_ram(e, part);
+		if (tdxc_range_is_empty(ram))
+			continue;
+		if (open)
+			out[n - 1].end = ram.end;
+		else
+			out[n++] = ram;
+		open = true;
+	}
+	return n;
+}
+
+int map_cmrs_span(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
+{
+	const struct tdxc_range below = {TDXC_PLAN_LEGACY_END, SPAN_BORDER};
+	const struct tdxc_range above = {SPAN_BORDER, MAP_PA_END};
+	/* An entry that crosses the border counts on both sides. */
+	struct tdxc_range *out = calloc(map->memory.nr + 2, sizeof *out);
+	size_t n;
+
+	if (!out)
+		return MAP_E_NOMEM;
+	n = span_part(map, below, out, 0);
+	n = span_part(map, above, out, n);
+	*nr = tdxc_range_join(out, n);
+	*cmrs = out;
+	return MAP_OK;
+}
