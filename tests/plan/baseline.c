@@ -144,8 +144,11 @@ static bool baseline_place_one(struct baseline *b, struct baseline_tdmr *t,
 
 	for (i = 0; i < b->nr_usable; i++) {
 		struct tdxc_range r = baseline_source(b, i, t, from);
-		uint64_t at = baseline_avoid(b, r.start, bytes);
+		uint64_t at;
 
+		if (r.start >= r.end || r.end - r.start < bytes)
+			continue;
+		at = baseline_avoid(b, r.start, bytes);
 		if (at < r.end && r.end - at >= bytes) {
 			t->chunk.start = at;
 			t->chunk.end = at + bytes;
