@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/*
+ * tdxcore plan: reads a machine, plans it, has the result checked, and prints.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tdxcore/check.h>
+#include <tdxcore/err.h>
+#include <tdxcore/status.h>
+#include <tdxcore/version.h>
+
+#include "plan_cmd.h"
+
+/* The checker wants KeyIDs. No layout depends on how many there are: they lie
+ * above the address bits. */
+#define CHECK_SHARED_KEYIDS  31
+#define CHECK_PRIVATE_KEYIDS 32
+
+int plan_refuse(int result, const struct map_error *error)
+{
+	if (error->name && error->line)
+		cli_error("%s:%zu: %s", error->name, error->line, error->text);
+	else if (error->name)
+		cli_error("%s: %s", error->name, error->text);
+	else
+		cli_error("%s", error->text);
+	return result == MAP_E_NOMEM ? CLI_INTERNAL : CLI_INPUT;
+}
+
+static int out_of_memory(void)
+{
+	cli_error("out of memory");
+	return CLI_INTERNAL;
+}
+
+const struct tdxc_tdmr_info *plan_info(const struct plan_report *r, size_t i)
+{
+	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
+
+	return (const void *)((const char *)r->infos + i * stride);
+}
+
+size_t plan_nr_reserved(const struct plan_report *r, size_t i)
+{
+	const struct tdxc_tdmr_info *info = plan_info(r, i);
+	size_t n = 0;
+
+	while (n < r->config.limits.max_reserved && info->reserved[n].size)
+		n++;
+	return n;
+}
+
+uint64_t plan_ram_bytes(const struct plan_report *r)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < r->nr_ram; i++)
+		sum += tdxc_range_size(r->ram[i].range);
+	return sum;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static int read_nodes(struct plan_report *r, struct plan_options *o)
+{
+	const char *name = o->numa_file ? o->numa_file : "--node";
+	struct map_error error = {0};
+	char size[PLAN_SIZE_TEXT];
+	uint64_t uncovered = 0;
+	int result;
+
+	if (!o->nodes.nr)
+		return CLI_OK;
+	result = map_check_nodes(&o->nodes, name, &error);
+	if (result == MAP_OK)
+		result =
+			map_apply_nodes(&r->map, &o->nodes, &uncovered, &error);
+	if (result != MAP_OK)
+		return plan_refuse(result, &error);
+	if (uncovered)
+		cli_note("%s: %s of RAM is on no node; node 0 is assumed", name,
+			 plan_size(size, uncovered));
+	return CLI_OK;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct map_entry *x = a;
+	const struct map_entry *y = b;
+
+	return (x->range.start > y->range.start) -
+	       (x->range.start < y->range.start);
+}
+
+/* CMRs by the source that r->cmr_source names. */
+static int list_cmrs(struct plan_report *r, struct plan_options *o,
+		     struct map_error *error)
+{
+	switch (r->cmr_source) {
+	case PLAN_CMRS_SPAN:
+		return map_cmrs_span(&r->map, &r->cmrs, &r->nr_cmrs);
+	case PLAN_CMRS_OPTION:
+		/* Options come in any order, a module's list does not. */
+		qsort(o->cmrs.entries, o->cmrs.nr, sizeof *o->cmrs.entries,
+		      by_start);
+		return map_cmrs_listed(&o->cmrs, "--cmr", &r->cmrs, &r->nr_cmrs,
+				       error);
+	case PLAN_CMRS_FILE:
+		return map_cmrs_listed(&o->cmrs, o->cmr_file, &r->cmrs,
+				       &r->nr_cmrs, error);
+	case PLAN_CMRS_MAP:
+		return map_cmrs_listed(&r->map.cmrs, o->map, &r->cmrs,
+				       &r->nr_cmrs, error);
+	case PLAN_CMRS_UNSAID:
+	case PLAN_CMRS_RAM:
+		break;
+	}
+	return map_cmrs_ram(&r->map, &r->cmrs, &r->nr_cmrs);
+}
+
+static int read_cmrs(struct plan_report *r, struct plan_options *o)
+{
+	struct map_error error = {.text = "out of memory"};
+	int result;
+
+	r->cmr_source = o->cmr_source;
+	if (r->cmr_source == PLAN_CMRS_UNSAID)
+		r->cmr_source = r->map.cmrs.nr ? PLAN_CMRS_MAP : PLAN_CMRS_RAM;
+	result = list_cmrs(r, o, &error);
+	if (result != MAP_OK)
+		return plan_refuse(result, &error);
+	if (r->nr_cmrs > TDXC_MAX_CMRS)
+		cli_note("%zu CMRs; firmware declares at most %d", r->nr_cmrs,
+			 TDXC_MAX_CMRS);
+	return CLI_OK;
+}
+
+static int read_machine(struct plan_report *r, struct plan_options *o)
+{
+	struct map_error error = {0};
+	int result = map_read(o->map, &r->map, &error);
+
+	if (result != MAP_OK)
+		return plan_refuse(result, &error);
+	result = read_nodes(r, o);
+	if (result)
+		return result;
+	if (map_ram(&r->map, &r->ram, &r->nr_ram) != MAP_OK)
+		return out_of_memory();
+	return read_cmrs(r, o);
+}
+
+/* --- planning ------------------------------------------------------------ */
+
+static int internal(const char *what, const struct tdxc_plan_fault *fault)
+{
+	cli_error("internal error: %s: %s (%zu)", what,
+		  tdxc_plan_fault_text(fault->kind), fault->index);
+	return CLI_INTERNAL;
+}
+
+/* TDXC_OK, TDXC_E_NOSPC where there is no layout, or CLI_INTERNAL. */
+static int make(struct plan_report *r)
+{
+	struct tdxc_plan_fault fault = {0};
+	size_t bytes;
+	int err;
+
+	if (tdxc_plan_scratch_bytes(&r->config, &bytes) != TDXC_OK)
+		return out_of_memory();
+	r->scratch = malloc(bytes);
+	if (!r->scratch)
+		return out_of_memory();
+	err = tdxc_plan_make(&r->plan, &r->config, r->scratch, bytes, &fault);
+	if (err == TDXC_OK)
+		return err;
+	if (err != TDXC_E_NOSPC)
+		return internal("tdxc_plan_make", &fault);
+	r->reason = tdxc_plan_fault_text(fault.kind);
+	return err;
+}
+
+static int seal(struct plan_report *r)
+{
+	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
+	size_t bytes = r->plan.nr_tdmrs * stride;
+	struct tdxc_plan_fault fault = {0};
+
+	r->infos = aligned_alloc(TDXC_TDMR_INFO_ALIGN, bytes);
+	if (!r->infos)
+		return out_of_memory();
+	if (tdxc_plan_seal(&r->plan, r->infos, bytes, &fault) != TDXC_OK)
+		return internal("tdxc_plan_seal", &fault);
+	return CLI_OK;
+}
+
+/* What the module would say: nothing is printed that it would refuse. */
+static int check(const struct plan_report *r)
+{
+	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
+	struct tdxc_check_platform p = {
+		.abi = TDXC_ABI,
+		.keyid_start_bit = r->config.limits.pa_bits,
+		.shared_keyids = CHECK_SHARED_KEYIDS,
+		.private_keyids = CHECK_PRIVATE_KEYIDS,
+		.nr_cmrs = r->nr_cmrs,
+		.limits = r->config.limits,
+	};
+	struct tdxc_cmr *cmrs = calloc(r->nr_cmrs, sizeof *cmrs);
+	struct tdxc_status_info info;
+	uint64_t status;
+	size_t i;
+
+	if (!cmrs)
+		return out_of_memory();
+	for (i = 0; i < r->nr_cmrs; i++) {
+		cmrs[i].base = r->cmrs[i].start;
+		cmrs[i].size = tdxc_range_size(r->cmrs[i]);
+	}
+	p.cmrs = cmrs;
+	status = tdxc_check_layout(&p, r->infos, stride, r->plan.nr_tdmrs);
+	free(cmrs);
+	if (!status)
+		return CLI_OK;
+	(void)tdxc_status_lookup(status, &info);
+	cli_error("internal error: the module would refuse this layout: "
+		  "0x%016" PRIx64 " %s",
+		  status, info.name);
+	return CLI_INTERNAL;
+}
+
+/* --- no layout ----------------------------------------------------------- */
+
+static void give_up(struct plan_report *r, struct tdxc_range range,
+		    uint32_t node, enum tdxc_plan_reason reason)
+{
+	struct tdxc_plan_excluded *e = &r->given_up[r->plan.nr_excluded];
+
+	if (tdxc_range_is_empty(range))
+		return;
+	e->range = range;
+	e->node = node;
+	e->reason = reason;
+	r->plan.nr_excluded++;
+	if (reason == TDXC_PLAN_LIMIT)
+		r->plan.lost_bytes += tdxc_range_size(range);
+}
+
+/* Split one RAM range: what is in a CMR is lost, the rest never was ours. */
+static void give_up_ram(struct plan_report *r, const struct tdxc_plan_ram *ram)
+{
+	struct tdxc_range legacy = {0, TDXC_PLAN_LEGACY_END};
+	struct tdxc_range rest = ram->range;
+	struct tdxc_range in;
+	size_t i;
+
+	legacy = tdxc_range_intersect(rest, legacy);
+	give_up(r, legacy, ram->node, TDXC_PLAN_LEGACY);
+	if (!tdxc_range_is_empty(legacy))
+		rest.start = legacy.end;
+	i = tdxc_range_find(r->cmrs, r->nr_cmrs, rest.start);
+	for (; i < r->nr_cmrs && r->cmrs[i].start < rest.end; i++) {
+		in = tdxc_range_intersect(rest, r->cmrs[i]);
+		give_up(r, (struct tdxc_range){rest.start, in.start}, ram->node,
+			TDXC_PLAN_NOT_CONVERTIBLE);
+		give_up(r, in, ram->node, TDXC_PLAN_LIMIT);
+		rest.start = in.end;
+	}
+	give_up(r, rest, ram->node, TDXC_PLAN_NOT_CONVERTIBLE);
+}
+
+/* Without a layout all RAM is excluded, and still accounted for. */
+static int account_for_nothing(struct plan_report *r)
+{
+	/* Per RAM range a legacy piece, two for each CMR it meets, and a rest;
+	 * they meet at most nr_ram + nr_cmrs times. */
+	size_t most = 4 * r->nr_ram + 2 * r->nr_cmrs + 1;
+	size_t i;
+
+	memset(&r->plan, 0, sizeof r->plan);
+	r->given_up = calloc(most, sizeof *r->given_up);
+	if (!r->given_up)
+		return out_of_memory();
+	for (i = 0; i < r->nr_ram; i++)
+		give_up_ram(r, &r->ram[i]);
+	r->plan.excluded = r->given_up;
+	return CLI_OK;
+}
+
+static int plan(struct plan_report *r)
+{
+	int result;
+
+	r->config.abi = TDXC_ABI;
+	r->config.flags = r->options->flags;
+	r->config.limits = r->options->limits;
+	r->config.cmrs = r->cmrs;
+	r->config.nr_cmrs = r->nr_cmrs;
+	r->config.ram = r->ram;
+	r->config.nr_ram = r->nr_ram;
+	r->reason = "";
+	result = make(r);
+	if (result == TDXC_E_NOSPC)
+		return account_for_nothing(r);
+	if (!result)
+		result = seal(r);
+	return result ? result : check(r);
+}
+
+/* --- printing ------------------------------------------------------------ */
+
+static int write_svg(const struct plan_report *r)
+{
+	struct cli_out out = {0};
+	int result = cli_out_open(&out);
+
+	if (!result)
+		result = plan_print_svg(out.stream, r);
+	if (!result)
+		result = cli_out_close(&out);
+	if (!result)
+		result = cli_out_save(&out, r->options->svg);
+	cli_out_free(&out);
+	return result;
+}
+
+static int print(const struct plan_report *r)
+{
+	struct cli_out out = {0};
+	int result = cli_out_open(&out);
+
+	if (!result && r->options->json)
+		result = plan_print_json(out.stream, r);
+	else if (!result)
+		plan_print_text(out.stream, r);
+	if (!result)
+		result = cli_out_close(&out);
+	/* Last but one, so that a drawing that cannot be written leaves
+	 * standard output empty. */
+	if (!result && r->options->svg && plan_feasible(r))
+		result = write_svg(r);
+	if (!result)
+		result = cli_out_print(&out);
+	cli_out_free(&out);
+	return result;
+}
+
+static void report_free(struct plan_report *r)
+{
+	map_free(&r->map);
+	free(r->cmrs);
+	free(r->ram);
+	free(r->scratch);
+	free(r->infos);
+	free(r->given_up);
+}
+
+int cli_plan(int argc, char **argv)
+{
+	struct plan_options options;
+	struct plan_report report = {.options = &options};
+	int result = plan_options_parse(&options, argc, argv);
+
+	if (!result)
+		result = read_machine(&report, &options);
+	if (!result)
+		result = plan(&report);
+	if (!result)
+		result = print(&report);
+	if (!result && !plan_feasible(&report)) {
+		cli_error("no layout: %s", report.reason);
+		result = CLI_NO;
+	}
+	report_free(&report);
+	plan_options_free(&options);
+	return result;
+}
