@@ -33,6 +33,18 @@ static enum map_scan scan_pair(struct map_cursor *c, const char *between,
 	return a == MAP_SCAN_OK || b == MAP_SCAN_NONE ? b : a;
 }
 
+/* No module reports more; what --cmr ram guesses does not come through here. */
+static int add_cmr(const struct map_reader *r, struct map_list *cmrs,
+		   uint64_t base, uint64_t size)
+{
+	if (cmrs->nr >= TDXC_MAX_CMRS)
+		return map_refuse(r,
+				  "more CMRs than a TDX module reports; "
+				  "expected %d at most",
+				  TDXC_MAX_CMRS);
+	return map_add_sized(r, cmrs, base, size);
+}
+
 static int cmr_log_line(const struct map_reader *r, struct map_list *cmrs)
 {
 	struct map_cursor c = r->line;
@@ -50,7 +62,9 @@ static int cmr_log_line(const struct map_reader *r, struct map_list *cmrs)
 		return map_refuse_line(r, LOG_EXPECTED);
 	if (scan == MAP_SCAN_BIG)
 		return map_refuse_line(r, TOO_BIG);
-	return map_add_exclusive(r, cmrs, start, end);
+	if (start >= end)
+		return map_add_exclusive(r, cmrs, start, end);
+	return add_cmr(r, cmrs, start, end - start);
 }
 
 static int cmr_plain_line(const struct map_reader *r, struct map_list *cmrs)
@@ -71,7 +85,7 @@ static int cmr_plain_line(const struct map_reader *r, struct map_list *cmrs)
 		return map_refuse_line(r, LINE_EXPECTED);
 	if (a == MAP_SCAN_BIG || b == MAP_SCAN_BIG)
 		return map_refuse_line(r, TOO_BIG);
-	return map_add_sized(r, cmrs, base, size);
+	return add_cmr(r, cmrs, base, size);
 }
 
 int map_parse_cmrs(const char *text, size_t len, const char *name,
@@ -112,7 +126,7 @@ int map_option_cmr(const char *arg, struct map_list *cmrs,
 		return map_refuse_line(&r, OPTION_EXPECTED);
 	if (scan == MAP_SCAN_BIG)
 		return map_refuse_line(&r, TOO_BIG);
-	return map_add_sized(&r, cmrs, base, size);
+	return add_cmr(&r, cmrs, base, size);
 }
 
 int map_cmrs_listed(const struct map_list *list, const char *name,

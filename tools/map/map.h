@@ -111,6 +111,7 @@ int map_parse_numa(const char *text, size_t len, const char *name,
 /**
  * @brief Read a CMR list: `BASE SIZE` in hex, or the lines
  *        `CMR: [0xA, 0xB)` of a boot log, where all other lines are ignored.
+ *        More than TDXC_MAX_CMRS are refused.
  * @return #map_result; order and overlap are map_cmrs_listed()'s business.
  */
 int map_parse_cmrs(const char *text, size_t len, const char *name,
