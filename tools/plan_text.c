@@ -186,7 +186,7 @@ static void print_tdmr(FILE *f, const struct plan_report *r, size_t i,
 		pamt += t->pamt_bytes[level];
 	fprintf(f, "\n%4zu  TDMR      ", i);
 	print_range(f, digits, t->range);
-	fprintf(f, "  node %u, PAMT %s, %zu of %u reserved areas\n", t->node,
+	fprintf(f, "  node %u, PAMT %s, reserved %zu/%u\n", t->node,
 		plan_size(size, pamt), nr, r->config.limits.max_reserved);
 	for (level = TDXC_PAMT_LEVELS - 1; level >= 0; level--) {
 		fprintf(f, "      PAMT %s   ", level_names[level]);
