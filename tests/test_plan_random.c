@@ -16,6 +16,7 @@
 #include <tdxcore/err.h>
 
 #include "plan/baseline.h"
+#include "plan/brute.h"
 #include "plan/case.h"
 #include "plan/gen.h"
 #include "plan/verify.h"
@@ -165,6 +166,24 @@ START_TEST(every_random_machine_is_planned_soundly)
 }
 END_TEST
 
+/* Ranges by the hundred, many TDMRs: where the planner has to simplify. */
+START_TEST(many_ranges_are_planned_no_worse_than_by_the_baseline)
+{
+	struct rnd r = {test_seed("many ranges", 4)};
+	uint64_t n = test_scale(MACHINES / 100);
+	const char *wrong = NULL;
+	uint64_t i;
+
+	memset(&met, 0, sizeof(met));
+	for (i = 0; i < n && !wrong; i++) {
+		gen_many(&c, &r);
+		wrong = try_case();
+	}
+	print_met();
+	ck_assert_msg(!wrong, "machine %" PRIu64 ": %s", i, wrong);
+}
+END_TEST
+
 /* Same machines, caller-placed: suggestions accepted where there are any. */
 START_TEST(suggestions_are_good_places)
 {
@@ -225,11 +244,26 @@ static bool place_anywhere(struct rnd *r, const struct tdxc_plan_ram *usable,
 	return false;
 }
 
+/* For the places as they are, no set of RAM pieces to give up is cheaper. */
+static void check_given_up(const struct plan_run *run, uint64_t *exact)
+{
+	uint64_t least =
+		brute_exclude(&c.config, run->plan.tdmrs, run->plan.nr_tdmrs);
+
+	if (least == UINT64_MAX)
+		return;
+	ck_assert_msg(run->plan.lost_bytes == least,
+		      "%s: gave up %" PRIu64 ", %" PRIu64 " would do", text,
+		      run->plan.lost_bytes, least);
+	*exact += least != 0;
+}
+
 START_TEST(any_legal_place_can_be_sealed)
 {
 	struct rnd r = {test_seed("random places", 3)};
 	uint64_t n = test_scale(MACHINES / 10);
 	uint64_t sealed = 0;
+	uint64_t exact = 0;
 	uint64_t i;
 
 	for (i = 0; i < n; i++) {
@@ -241,7 +275,10 @@ START_TEST(any_legal_place_can_be_sealed)
 		uint32_t t;
 		int k;
 
-		gen_any(&c, &r);
+		if (i % 2)
+			gen_any(&c, &r);
+		else
+			gen_small(&c, &r);
 		c.config.flags = TDXC_PLAN_CALLER_PLACES;
 		m = case_usable(&c, usable, 2 * CASE_MAX);
 		plan_run_make(&run, &c);
@@ -270,11 +307,14 @@ START_TEST(any_legal_place_can_be_sealed)
 
 				sealed++;
 				ck_assert_msg(!wrong, "%s: %s", text, wrong);
+				check_given_up(&run, &exact);
 			}
 		}
 		plan_run_end(&run);
 	}
-	printf("random places: %" PRIu64 " of %" PRIu64 " sealed\n", sealed, n);
+	printf("random places: %" PRIu64 " of %" PRIu64 " sealed; %" PRIu64
+	       " gave RAM up, each time the least\n",
+	       sealed, n, exact);
 	ck_assert_uint_gt(sealed, 0);
 }
 END_TEST
@@ -303,6 +343,8 @@ int main(void)
 		return try_one(one);
 	tcase_set_timeout(tc, 600);
 	tcase_add_test(tc, every_random_machine_is_planned_soundly);
+	tcase_add_test(tc,
+		       many_ranges_are_planned_no_worse_than_by_the_baseline);
 	tcase_add_test(tc, suggestions_are_good_places);
 	tcase_add_test(tc, any_legal_place_can_be_sealed);
 	suite_add_tcase(s, tc);

@@ -282,3 +282,195 @@ void brute_solve(const struct tdxc_plan_config *config,
 	if (b.nr_pages)
 		brute_gib(&b, 0, answer);
 }
+
+/* ---- given TDMRs and places ------------------------------------------ */
+
+#define MAX_CUTS 2048
+
+/* What lies at an address. */
+enum kind { HARD, MEMORY, NEITHER };
+
+struct exclude {
+	const struct tdxc_plan_config *config;
+	const struct tdxc_plan_tdmr *tdmrs;
+	uint32_t nr_tdmrs;
+	uint64_t cuts[MAX_CUTS];
+	size_t nr_cuts;
+	uint64_t stretch[BRUTE_MAX_STRETCHES + 2];
+	unsigned groups;
+};
+
+static void exclude_cut(struct exclude *e, struct tdxc_range r)
+{
+	if (e->nr_cuts + 2 > MAX_CUTS)
+		abort();
+	e->cuts[e->nr_cuts++] = r.start;
+	e->cuts[e->nr_cuts++] = r.end;
+}
+
+static int exclude_compare(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void exclude_cuts(struct exclude *e)
+{
+	const struct tdxc_range low = {0, 0x100000};
+	uint32_t t;
+	size_t i;
+
+	exclude_cut(e, low);
+	for (i = 0; i < e->config->nr_cmrs; i++)
+		exclude_cut(e, e->config->cmrs[i]);
+	for (i = 0; i < e->config->nr_ram; i++) {
+		struct tdxc_range r = e->config->ram[i].range;
+
+		r.start = (r.start + 4095) & ~4095ull;
+		r.end &= ~4095ull;
+		if (r.start < r.end)
+			exclude_cut(e, r);
+	}
+	for (t = 0; t < e->nr_tdmrs; t++) {
+		exclude_cut(e, e->tdmrs[t].range);
+		for (i = 0; i < TDXC_PAMT_LEVELS; i++)
+			exclude_cut(e, e->tdmrs[t].pamt[i]);
+	}
+	qsort(e->cuts, e->nr_cuts, sizeof(e->cuts[0]), exclude_compare);
+}
+
+static bool exclude_inside(struct tdxc_range r, uint64_t at)
+{
+	return r.start <= at && at < r.end;
+}
+
+static bool exclude_pamt(const struct exclude *e, uint64_t at)
+{
+	uint32_t t;
+	size_t i;
+
+	for (t = 0; t < e->nr_tdmrs; t++)
+		for (i = 0; i < TDXC_PAMT_LEVELS; i++)
+			if (exclude_inside(e->tdmrs[t].pamt[i], at))
+				return true;
+	return false;
+}
+
+static enum kind exclude_kind(const struct exclude *e, uint64_t at)
+{
+	bool convertible = false;
+	size_t i;
+
+	for (i = 0; i < e->config->nr_cmrs; i++)
+		convertible |= exclude_inside(e->config->cmrs[i], at);
+	if (at < 0x100000 || !convertible || exclude_pamt(e, at))
+		return HARD;
+	for (i = 0; i < e->config->nr_ram; i++) {
+		struct tdxc_range r = e->config->ram[i].range;
+
+		r.start = (r.start + 4095) & ~4095ull;
+		r.end &= ~4095ull;
+		if (exclude_inside(r, at))
+			return MEMORY;
+	}
+	return NEITHER;
+}
+
+/* Cheapest subset of the stretches between groups that leaves few enough. */
+static uint64_t exclude_subset(const struct exclude *e)
+{
+	unsigned n = e->groups ? e->groups - 1 : 0;
+	uint64_t best = UINT64_MAX;
+	uint32_t set;
+	unsigned i;
+
+	for (set = 0; set < 1u << n; set++) {
+		unsigned groups = e->groups;
+		uint64_t lost = 0;
+
+		for (i = 0; i < n; i++) {
+			if (!(set >> i & 1))
+				continue;
+			groups--;
+			lost += e->stretch[i + 1];
+		}
+		if (groups <= e->config->limits.max_reserved && lost < best)
+			best = lost;
+	}
+	return best;
+}
+
+/* stretch[i] lies before group i; stretch[groups] behind the last. */
+static uint64_t exclude_tdmr(struct exclude *e, struct tdxc_range tdmr)
+{
+	bool open = false;
+	size_t i;
+
+	e->groups = 0;
+	e->stretch[0] = 0;
+	for (i = 0; i + 1 < e->nr_cuts; i++) {
+		uint64_t bytes = e->cuts[i + 1] - e->cuts[i];
+
+		if (!bytes || !exclude_inside(tdmr, e->cuts[i]))
+			continue;
+		switch (exclude_kind(e, e->cuts[i])) {
+		case HARD:
+			if (!open && e->groups > BRUTE_MAX_STRETCHES)
+				return UINT64_MAX;
+			if (!open)
+				e->stretch[++e->groups] = 0;
+			open = true;
+			break;
+		case MEMORY:
+			e->stretch[e->groups] += bytes;
+			open = false;
+			break;
+		case NEITHER:
+			break;
+		}
+	}
+	return exclude_subset(e);
+}
+
+/* RAM in no TDMR, less what PAMTs cover of it. */
+static uint64_t exclude_uncovered(const struct exclude *e)
+{
+	uint64_t lost = 0;
+	uint32_t t;
+	size_t i;
+
+	for (i = 0; i + 1 < e->nr_cuts; i++) {
+		for (t = 0; t < e->nr_tdmrs; t++)
+			if (exclude_inside(e->tdmrs[t].range, e->cuts[i]))
+				break;
+		if (t == e->nr_tdmrs && e->cuts[i] < e->cuts[i + 1] &&
+		    exclude_kind(e, e->cuts[i]) == MEMORY)
+			lost += e->cuts[i + 1] - e->cuts[i];
+	}
+	return lost;
+}
+
+uint64_t brute_exclude(const struct tdxc_plan_config *config,
+		       const struct tdxc_plan_tdmr *tdmrs, uint32_t nr_tdmrs)
+{
+	struct exclude *e = calloc(1, sizeof(*e));
+	uint64_t lost;
+	uint64_t more;
+	uint32_t t;
+
+	if (!e)
+		abort();
+	e->config = config;
+	e->tdmrs = tdmrs;
+	e->nr_tdmrs = nr_tdmrs;
+	exclude_cuts(e);
+	lost = exclude_uncovered(e);
+	for (t = 0; t < nr_tdmrs && lost != UINT64_MAX; t++) {
+		more = exclude_tdmr(e, tdmrs[t].range);
+		lost = more == UINT64_MAX ? more : lost + more;
+	}
+	free(e);
+	return lost;
+}

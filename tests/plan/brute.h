@@ -16,4 +16,14 @@
 void brute_solve(const struct tdxc_plan_config *config,
 		 struct oracle_answer *answer);
 
+/*
+ * Least RAM a layout with these TDMRs and PAMT places gives up, whatever set of
+ * RAM stretches is given up: every subset is tried. UINT64_MAX when a TDMR has
+ * more than BRUTE_MAX_STRETCHES stretches between areas.
+ */
+#define BRUTE_MAX_STRETCHES 16
+
+uint64_t brute_exclude(const struct tdxc_plan_config *config,
+		       const struct tdxc_plan_tdmr *tdmrs, uint32_t nr_tdmrs);
+
 #endif

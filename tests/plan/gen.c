@@ -153,6 +153,27 @@ void gen_any(struct plan_case *c, struct rnd *r)
 	gen_cmrs(c, r);
 }
 
+void gen_many(struct plan_case *c, struct rnd *r)
+{
+	uint64_t gap = PICK(r, 128 * MIB, 1536 * MIB);
+	size_t n = 20 + (size_t)rnd_below(r, 170);
+	uint64_t at = 4 * GIB;
+
+	case_init(c);
+	c->config.limits.max_tdmrs = 64u << rnd_below(r, 4);
+	c->config.limits.max_reserved = 1 + (uint32_t)rnd_below(r, 16);
+	while (n--) {
+		uint64_t size = rnd_below(r, PICK(r, 4 * GIB, 128 * MIB));
+
+		size = (size & -PAGE) + PAGE;
+		at += (rnd_below(r, gap) & -PAGE) + PAGE;
+		case_ram(c, at, at + size, 0);
+		at += size;
+	}
+	case_ram(c, at + MIB, at + 4 * GIB, 0);
+	case_cmr_is_ram(c);
+}
+
 /* ---- small ---------------------------------------------------------- */
 
 static uint64_t pamt_part(const struct tdxc_limits *l, unsigned level,
