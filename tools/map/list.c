@@ -13,20 +13,25 @@
 /* Longest piece of a bad line that is repeated in a message. */
 #define QUOTE_BYTES 60
 
+/* Input may hold anything: only printable ASCII gets to a terminal. */
 int map_refuse(const struct map_reader *r, const char *format, ...)
 {
 	struct map_error *e = r->error;
 	va_list args;
+	char *c;
 
 	e->name = r->name;
 	e->line = r->number;
 	va_start(args, format);
 	(void)vsnprintf(e->text, sizeof e->text, format, args);
 	va_end(args);
+	/* Jansson's messages quote the text as it is. */
+	for (c = e->text; *c != '\0'; c++)
+		*c = *c >= ' ' && *c <= '~' ? *c : '?';
 	return MAP_E_INPUT;
 }
 
-/* A bad line may hold anything: only printable ASCII gets to the terminal. */
+/* A bad line may be long, and hold a NUL. */
 int map_refuse_line(const struct map_reader *r, const char *expected)
 {
 	char quote[QUOTE_BYTES + 4];
@@ -35,7 +40,7 @@ int map_refuse_line(const struct map_reader *r, const char *expected)
 
 	map_skip_blanks(&c);
 	for (; c.at < c.end && n < QUOTE_BYTES; c.at++)
-		quote[n++] = *c.at >= ' ' && *c.at <= '~' ? *c.at : '?';
+		quote[n++] = *c.at != '\0' ? *c.at : '?';
 	memcpy(quote + n, c.at < c.end ? "..." : "", c.at < c.end ? 4 : 1);
 	return map_refuse(r, "expected %s, found \"%s\"", expected, quote);
 }
