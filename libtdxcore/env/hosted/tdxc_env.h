@@ -3,7 +3,8 @@
  * Need: uint8_t..uint64_t, size_t, bool, true, false, NULL;
  *       memcpy, memset, memmove, memcmp (declared; compilers emit calls to
  *       them whatever the source says);
- *       TDXC_MUST_CHECK, TDXC_STATIC_ASSERT(condition, text).
+ *       TDXC_MUST_CHECK, TDXC_STATIC_ASSERT(condition, text);
+ *       six atomics on uint64_t, ordering in the name (see below).
  *
  * This is the environment header of C11 user space. Each platform brings its
  * own under the same name, found by include path: it is the only thing a port
@@ -23,5 +24,45 @@ int memcmp(const void *a, const void *b, size_t n);
 
 #define TDXC_MUST_CHECK __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+
+/* One copy-atomic read. */
+static inline uint64_t tdxc_load_once(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+/* A read that comes before all later accesses. */
+static inline uint64_t tdxc_load_acquire(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+/* A write that comes after all earlier accesses. */
+static inline void tdxc_store_release(uint64_t *p, uint64_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+/* Replace *old by `value`, fully ordered; on failure *old is what stands
+ * there. */
+static inline bool tdxc_try_cmpxchg(uint64_t *p, uint64_t *old, uint64_t value)
+{
+	return __atomic_compare_exchange_n(p, old, value, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* Replace whatever stands there, fully ordered; returns it. */
+static inline uint64_t tdxc_xchg(uint64_t *p, uint64_t value)
+{
+	return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
+}
+
+/* A hint in a spin loop. */
+static inline void tdxc_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
 
 #endif
