@@ -274,28 +274,22 @@ static void print_verdict(FILE *f, const struct plan_report *r)
 	char lost[PLAN_SIZE_TEXT];
 	char bound[PLAN_SIZE_TEXT];
 
+	fputs("\nGiven up to limits of the module: ", f);
 	if (!plan->lost_bytes)
-		fputs("\nNo RAM is given up to limits of the module.", f);
+		fputs("nothing\n", f);
 	else if (plan->lost_bytes == plan->lost_bound)
-		fprintf(f,
-			"\n%s of RAM are given up to limits of the module, "
-			"which is proven minimal.",
+		fprintf(f, "%s, proven minimal\n",
 			plan_size(lost, plan->lost_bytes));
-	else
-		fprintf(f,
-			"\n%s of RAM are given up to limits of the module; "
-			"it is proven that no layout\ngives up less than %s.",
+	else if (plan->lost_bound)
+		fprintf(f, "%s; less than %s is proven impossible\n",
 			plan_size(lost, plan->lost_bytes),
 			plan_size(bound, plan->lost_bound));
-	if (plan->proven)
-		fputs(" The search ran to its\nend: no layout does better in "
-		      "RAM "
-		      "given up, PAMT bytes, number of TDMRs, in this order.\n",
-		      f);
 	else
-		fputs(" The search for less PAMT\nand fewer TDMRs was cut "
-		      "short.\n",
-		      f);
+		fprintf(f, "%s; whether less would do is not proven\n",
+			plan_size(lost, plan->lost_bytes));
+	fprintf(f, "Search for less PAMT and fewer TDMRs: %s\n",
+		plan->proven ? "ran to its end, there is nothing better"
+			     : "cut short, something better may exist");
 }
 
 void plan_print_text(FILE *f, const struct plan_report *r)
