@@ -23,10 +23,12 @@
  * are given up and named (#TDXC_PLAN_LIMIT).
  *
  * How good the answer is: `lost_bytes` is what was given up, `lost_bound` a
- * proven lower bound for any layout whatever. Where the two are equal the
- * planner has proved its answer best; within one TDMR the choice of what to
- * give up is always exact. @ref tdxc_plan::proven tells whether the search for
- * (lost bytes, PAMT bytes, TDMR count) ran to its end.
+ * proven lower bound for every layout that spends no more bytes on PAMTs (one
+ * that spends more, on GiBs without RAM, could only call lost RAM a PAMT).
+ * Where the two are equal the planner has proved its answer best; within one
+ * TDMR the choice of what to give up is always exact. @ref tdxc_plan::proven
+ * tells whether the search for (lost bytes, PAMT bytes, TDMR count) over the
+ * GiBs from the first to the last ran to its end.
  *
  * The plan lives in the caller's scratch memory; nothing is allocated, nothing
  * is kept elsewhere, nothing recurses.
@@ -146,12 +148,13 @@ struct tdxc_plan_excluded {
 struct tdxc_plan {
 	/** Planned TDMRs, ascending. @shape{nr_tdmrs entries} */
 	struct tdxc_plan_tdmr *tdmrs;
-	uint32_t nr_tdmrs;     /**< Never above limits.max_tdmrs. */
-	bool proven;	       /**< The search ran to its end. */
-	bool sealed;	       /**< tdxc_plan_seal() succeeded. */
-	uint64_t pamt_bytes;   /**< Sum over all TDMRs and levels. */
-	uint64_t lost_bytes;   /**< RAM of reason TDXC_PLAN_LIMIT. */
-	uint64_t lost_bound;   /**< No layout loses less than this. */
+	uint32_t nr_tdmrs;   /**< Never above limits.max_tdmrs. */
+	bool proven;	     /**< The search ran to its end. */
+	bool sealed;	     /**< tdxc_plan_seal() succeeded. */
+	uint64_t pamt_bytes; /**< Sum over all TDMRs and levels. */
+	uint64_t lost_bytes; /**< RAM of reason TDXC_PLAN_LIMIT. */
+	/** No layout with as few PAMT bytes loses less than this. */
+	uint64_t lost_bound;
 	uint64_t usable_bytes; /**< Sum of @ref memory. Valid after seal. */
 	/** RAM in use, ascending. Valid after seal. */
 	struct tdxc_plan_memory *memory;
