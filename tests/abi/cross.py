@@ -240,7 +240,12 @@ CONTROL = ("#include <tdxc_env.h>\n"
            "TDXC_MUST_CHECK int tdxc_x(uint64_t *to, size_t n, bool b);\n"
            "TDXC_STATIC_ASSERT(sizeof(uint64_t) == 8, \"64 bits\");\n"
            "int tdxc_x(uint64_t *to, size_t n, bool b)\n"
-           "{\n\tmemset(to, b ? 1 : 0, n);\n\treturn to != NULL;\n}\n")
+           "{\n\tuint64_t old = tdxc_load_once(to);\n\n"
+           "\tmemset(to, b ? 1 : 0, n);\n"
+           "\twhile (!tdxc_try_cmpxchg(to, &old, old + 1))\n"
+           "\t\ttdxc_relax();\n"
+           "\ttdxc_store_release(to, tdxc_load_acquire(to + 1));\n"
+           "\treturn tdxc_xchg(to, UINT64_MAX) != UINT32_MAX;\n}\n")
 # What EDK2's Base.h and ProcessorBind.h have already said by then.
 EDK2_NAMES = ("typedef unsigned long long UINT64;\n"
               "typedef unsigned char BOOLEAN;\n"
