@@ -14,6 +14,8 @@
 
 #include "cli.h"
 
+enum { KEY_JSON = 0x1000 };
+
 struct decode_options {
 	uint64_t *statuses; /* Owned. */
 	size_t nr;
@@ -264,7 +266,7 @@ static error_t decode_parse(int key, char *arg, struct argp_state *state)
 	struct decode_options *o = state->input;
 
 	switch (key) {
-	case 'j':
+	case KEY_JSON:
 		o->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -278,7 +280,7 @@ static error_t decode_parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option decode_options[] = {
-	{"json", 'j', NULL, 0, "Print one JSON object", 0},
+	{"json", KEY_JSON, NULL, 0, "Print one JSON object", 0},
 	{0},
 };
 

@@ -87,6 +87,13 @@ int plan_print_svg(FILE *f, const struct plan_report *r);
 #define PLAN_SIZE_TEXT 24
 /* "63.9 GiB": three digits that matter, or exact where that is as short. */
 const char *plan_size(char text[PLAN_SIZE_TEXT], uint64_t bytes);
+/* Nodes that have RAM in this range. */
+size_t plan_count_nodes(const struct plan_report *r, struct tdxc_range in);
+/* Room for plan_nodes(). */
+#define PLAN_NODES_TEXT 32
+/* "node 3", or "15 nodes", that TDMR number i has RAM of. */
+const char *plan_nodes(char text[PLAN_NODES_TEXT], const struct plan_report *r,
+		       size_t i);
 /* Where the CMRs come from: "the RAM (--cmr ram)". */
 const char *plan_cmr_source_text(const struct plan_report *r);
 

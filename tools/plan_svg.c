@@ -41,11 +41,6 @@ static const struct {
 	[PLAN_KIND_HOLE] = {"no RAM, convertible", "#e9f0e4"},
 };
 
-static const char *const node_colours[] = {
-	"#7a5195", "#c05a2b", "#2a7f7f", "#9a3d5f",
-	"#5b6f1f", "#3f5fa8", "#8a6d1d", "#4d4d6b",
-};
-
 struct drawing {
 	FILE *f;
 	const struct plan_report *r;
@@ -166,10 +161,18 @@ static void draw_legend(struct drawing *d)
 	d->y += 36;
 }
 
-static const char *node_colour(uint32_t node)
+/* By node; the first colour is for TDMRs with RAM of several. */
+static const char *tdmr_colour(const struct plan_report *r, size_t i)
 {
-	return node_colours[node %
-			    (sizeof node_colours / sizeof node_colours[0])];
+	static const char *const colours[] = {
+		"#4a5563", "#7a5195", "#c05a2b", "#2a7f7f", "#9a3d5f",
+		"#5b6f1f", "#3f5fa8", "#8a6d1d", "#4d4d6b",
+	};
+	const struct tdxc_plan_tdmr *t = &r->plan.tdmrs[i];
+
+	if (plan_count_nodes(r, t->range) > 1)
+		return colours[0];
+	return colours[1 + t->node % (sizeof colours / sizeof colours[0] - 1)];
 }
 
 /* The TDMRs side by side, so that one sees where in memory each lies. */
@@ -202,7 +205,7 @@ static void draw_overview(struct drawing *d)
 			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 			"height=\"22\" fill=\"%s\" stroke=\"#fff\" "
 			"stroke-width=\"0.5\"/>\n",
-			x, d->y, w, node_colour(plan->tdmrs[i].node));
+			x, d->y, w, tdmr_colour(d->r, i));
 		snprintf(number, sizeof number, "%u", i);
 		if (w >= 16)
 			draw_text(d, x + w / 2, d->y + 15, "p", number);
@@ -319,13 +322,18 @@ static void draw_addresses(const struct drawing *d,
 static double place_of(const struct plan_piece *pieces, size_t nr,
 		       uint64_t address)
 {
-	size_t i;
+	size_t from = 0;
+	size_t to = nr;
+	size_t mid;
 
-	for (i = 0; i < nr; i++) {
-		if (address <= pieces[i].range.start)
-			return pieces[i].x;
+	while (from < to) {
+		mid = from + (to - from) / 2;
+		if (pieces[mid].range.start < address)
+			from = mid + 1;
+		else
+			to = mid;
 	}
-	return BAR_X + BAR_WIDTH;
+	return from < nr ? pieces[from].x : BAR_X + BAR_WIDTH;
 }
 
 static void draw_reserved(const struct drawing *d,
@@ -380,17 +388,18 @@ static void draw_tdmr(struct drawing *d, struct plan_piece *pieces, size_t nr,
 		      uint32_t tdmr)
 {
 	const struct tdxc_plan_tdmr *t = &d->r->plan.tdmrs[tdmr];
+	char nodes[PLAN_NODES_TEXT];
 	char size[PLAN_SIZE_TEXT];
 	char text[64];
 
 	snprintf(text, sizeof text, "TDMR %u", tdmr);
 	draw_text(d, MARGIN, d->y + 11, "h", text);
-	snprintf(text, sizeof text, "node %u", t->node);
 	fprintf(d->f,
-		"<rect x=\"%d\" y=\"%.1f\" width=\"46\" height=\"14\" "
+		"<rect x=\"%d\" y=\"%.1f\" width=\"52\" height=\"14\" "
 		"rx=\"3\" fill=\"%s\"/>\n",
-		MARGIN, d->y + 18, node_colour(t->node));
-	draw_text(d, MARGIN + 23, d->y + 28.5, "c", text);
+		MARGIN, d->y + 18, tdmr_colour(d->r, tdmr));
+	draw_text(d, MARGIN + 26, d->y + 28.5, "c",
+		  plan_nodes(nodes, d->r, tdmr));
 	snprintf(text, sizeof text, "%s",
 		 plan_size(size, tdxc_range_size(t->range)));
 	draw_text(d, MARGIN, d->y + LABEL_Y, "n", text);

@@ -38,6 +38,19 @@ const char *plan_size(char text[PLAN_SIZE_TEXT], uint64_t bytes)
 	return text;
 }
 
+const char *plan_nodes(char text[PLAN_NODES_TEXT], const struct plan_report *r,
+		       size_t i)
+{
+	const struct tdxc_plan_tdmr *t = &r->plan.tdmrs[i];
+	size_t nodes = plan_count_nodes(r, t->range);
+
+	if (nodes > 1)
+		snprintf(text, PLAN_NODES_TEXT, "%zu nodes", nodes);
+	else
+		snprintf(text, PLAN_NODES_TEXT, "node %u", t->node);
+	return text;
+}
+
 const char *plan_cmr_source_text(const struct plan_report *r)
 {
 	switch (r->cmr_source) {
@@ -81,19 +94,22 @@ static void print_range(FILE *f, int digits, struct tdxc_range range)
 
 /* --- head ---------------------------------------------------------------- */
 
-/* NUMA nodes that have RAM. The list of nodes seen is the RAM before. */
-static size_t count_nodes(const struct plan_report *r)
+size_t plan_count_nodes(const struct plan_report *r, struct tdxc_range in)
 {
+	unsigned char seen[(MAP_MAX_NODE + 1) / 8] = {0};
+	unsigned char bit;
+	uint32_t node;
 	size_t n = 0;
 	size_t i;
-	size_t j;
 
 	for (i = 0; i < r->nr_ram; i++) {
-		for (j = 0; j < i; j++) {
-			if (r->ram[j].node == r->ram[i].node)
-				break;
-		}
-		n += j == i;
+		node = r->ram[i].node;
+		if (node > MAP_MAX_NODE ||
+		    !tdxc_range_overlaps(r->ram[i].range, in))
+			continue;
+		bit = (unsigned char)(1u << node % 8);
+		n += !(seen[node / 8] & bit);
+		seen[node / 8] |= bit;
 	}
 	return n;
 }
@@ -101,7 +117,7 @@ static size_t count_nodes(const struct plan_report *r)
 static void print_head(FILE *f, const struct plan_report *r)
 {
 	const struct tdxc_limits *limits = &r->config.limits;
-	size_t nodes = count_nodes(r);
+	size_t nodes = plan_count_nodes(r, (struct tdxc_range){0, UINT64_MAX});
 	char size[PLAN_SIZE_TEXT];
 
 	fprintf(f, "Map     %s (%s)\n", r->options->map,
@@ -141,11 +157,22 @@ static bool holds_pamt(const struct plan_report *r, struct tdxc_range area)
 static bool holds_excluded(const struct plan_report *r, struct tdxc_range area,
 			   enum tdxc_plan_reason reason)
 {
-	size_t i;
+	const struct tdxc_plan_excluded *e = r->plan.excluded;
+	size_t from = 0;
+	size_t to = r->plan.nr_excluded;
+	size_t mid;
 
-	for (i = 0; i < r->plan.nr_excluded; i++) {
-		if (r->plan.excluded[i].reason == reason &&
-		    tdxc_range_overlaps(r->plan.excluded[i].range, area))
+	/* The first that ends above the start of the area. */
+	while (from < to) {
+		mid = from + (to - from) / 2;
+		if (e[mid].range.end <= area.start)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	for (; from < r->plan.nr_excluded && e[from].range.start < area.end;
+	     from++) {
+		if (e[from].reason == reason)
 			return true;
 	}
 	return false;
@@ -176,6 +203,7 @@ static void print_tdmr(FILE *f, const struct plan_report *r, size_t i,
 	const struct tdxc_plan_tdmr *t = &r->plan.tdmrs[i];
 	const struct tdxc_tdmr_info *info = plan_info(r, i);
 	size_t nr = plan_nr_reserved(r, i);
+	char nodes[PLAN_NODES_TEXT];
 	char size[PLAN_SIZE_TEXT];
 	struct tdxc_range area;
 	uint64_t pamt = 0;
@@ -186,7 +214,7 @@ static void print_tdmr(FILE *f, const struct plan_report *r, size_t i,
 		pamt += t->pamt_bytes[level];
 	fprintf(f, "\n%4zu  TDMR      ", i);
 	print_range(f, digits, t->range);
-	fprintf(f, "  node %u, PAMT %s, reserved %zu/%u\n", t->node,
+	fprintf(f, "  %s, PAMT %s, reserved %zu/%u\n", plan_nodes(nodes, r, i),
 		plan_size(size, pamt), nr, r->config.limits.max_reserved);
 	for (level = TDXC_PAMT_LEVELS - 1; level >= 0; level--) {
 		fprintf(f, "      PAMT %s   ", level_names[level]);
