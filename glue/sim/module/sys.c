@@ -178,17 +178,57 @@ uint64_t tdxc_sim_sys_update(struct tdxc_sim_call *c)
 	return STATUS(ST_SYS_INVALID_HANDOFF, 0);
 }
 
-/* Every TD is gone and so is every key: only a reload helps (inferred from
- * linux-host-tdx.md 8.3). */
+static bool any_guest_runs(const struct tdxc_sim_module *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->platform.nr_lps; i++) {
+		if (m->lps[i].in_guest)
+			return true;
+	}
+	return false;
+}
+
+/* As after loading, except for what was counted. */
+static void forget_everything(struct tdxc_sim_module *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->platform.nr_lps; i++)
+		m->lps[i].initialized = false;
+	memset(m->kot, 0, sizeof(m->kot));
+	memset(m->cache_wb, 0, sizeof(m->cache_wb));
+	m->nr_tdmrs = 0;
+	m->dynamic_pamt = false;
+	m->packages_configured = 0;
+	m->disable_step = 0;
+	tdxc_store_release(&m->nr_lps_initialized, 0);
+	tdxc_store_release(&m->state, TDXC_SIM_SYSINIT_PENDING);
+}
+
+/* All TDs and keys go, caches are written back, and the module can be
+ * initialised again (inferred from linux-host-tdx.md 8.3: resumable, makes
+ * progress between calls, and a next kernel may start from zero). */
 uint64_t tdxc_sim_sys_disable(struct tdxc_sim_call *c)
 {
 	struct tdxc_sim_module *m = c->m;
+	uint32_t blocks = m->platform.cache_blocks;
 	uint64_t status = hold_global(c, true);
 
 	if (status != 0)
 		return status;
-	if (tdxc_load_acquire(&m->inside) != 1)
+	if (c->gpr[TDXC_SIM_RCX] != 0)
+		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RCX);
+	if (tdxc_load_acquire(&m->inside) != 1 || any_guest_runs(m))
 		return STATUS(ST_SYS_BUSY, 0);
-	tdxc_store_release(&m->state, TDXC_SIM_SHUTDOWN);
+	while (m->disable_step < blocks * m->platform.nr_packages) {
+		m->ops->flush_block(m->ctx, m->disable_step / blocks,
+				    m->disable_step % blocks);
+		m->disable_step++;
+		if (m->ops->interrupt_pending(m->ctx, c->lp) &&
+		    m->disable_step < blocks * m->platform.nr_packages)
+			return STATUS(ST_INTERRUPTED_RESUMABLE, 0);
+	}
+	forget_everything(m);
 	return 0;
 }

@@ -172,6 +172,7 @@ struct tdxc_sim_module {
 	uint64_t packages_configured;
 	uint64_t inside; /**< Calls running now. */
 	uint32_t global_keyid;
+	uint32_t disable_step; /**< Sub-blocks SYS.DISABLE has flushed. */
 	bool dynamic_pamt;
 	uint32_t nr_tdmrs;
 	/** TDMR_INFO structures of the SYS.CONFIG that runs. */
