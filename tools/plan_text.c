@@ -300,7 +300,7 @@ static void print_verdict(FILE *f, const struct plan_report *r)
 {
 	const struct tdxc_plan *plan = &r->plan;
 	char lost[PLAN_SIZE_TEXT];
-	char bound[PLAN_SIZE_TEXT];
+	char over[PLAN_SIZE_TEXT];
 
 	fputs("\nGiven up to limits of the module: ", f);
 	if (!plan->lost_bytes)
@@ -309,9 +309,9 @@ static void print_verdict(FILE *f, const struct plan_report *r)
 		fprintf(f, "%s, proven minimal\n",
 			plan_size(lost, plan->lost_bytes));
 	else if (plan->lost_bound)
-		fprintf(f, "%s; less than %s is proven impossible\n",
+		fprintf(f, "%s, at most %s more than any layout must\n",
 			plan_size(lost, plan->lost_bytes),
-			plan_size(bound, plan->lost_bound));
+			plan_size(over, plan->lost_bytes - plan->lost_bound));
 	else
 		fprintf(f, "%s; whether less would do is not proven\n",
 			plan_size(lost, plan->lost_bytes));
