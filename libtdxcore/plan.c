@@ -29,6 +29,26 @@ static uint64_t total_gibs(const struct tdxc_plan_work *w)
 	return (end + TDXC_SIZE_1G - 1) / TDXC_SIZE_1G - first;
 }
 
+/* A smaller size to try: the largest whose 4K region fits into the longest
+ * piece of RAM, else half. */
+static uint64_t smaller_size(const struct tdxc_plan_work *w, uint64_t gibs)
+{
+	uint64_t per_gib =
+		tdxc_plan_pamt_bytes(&w->config->limits, TDXC_PAMT_4K, 1);
+	uint64_t longest = 0;
+	uint64_t fitting;
+	size_t i;
+
+	for (i = 0; i < w->nr_frags; i++) {
+		uint64_t bytes = w->frags[i].end - w->frags[i].start;
+
+		if (bytes > longest)
+			longest = bytes;
+	}
+	fitting = longest / per_gib;
+	return fitting != 0 && fitting < gibs ? fitting : (gibs + 1) / 2;
+}
+
 static bool caller_places(const struct tdxc_plan_work *w)
 {
 	return (w->config->flags & TDXC_PLAN_CALLER_PLACES) != 0;
@@ -68,7 +88,7 @@ static void drop_smallest_span(struct tdxc_plan_work *w)
 		(w->now.nr_spans - drop) * sizeof(w->now.spans[0]));
 }
 
-/* TDMRs of at most max_gibs, then of half that, and so on: a PAMT needs
+/* TDMRs of at most max_gibs, then of smaller sizes: a PAMT needs
  * contiguous RAM, and that of a smaller TDMR is shorter. Stops at the first
  * size at which the PAMTs cost no RAM. */
 static void try_sizes(struct tdxc_plan_work *w)
@@ -82,7 +102,7 @@ static void try_sizes(struct tdxc_plan_work *w)
 	while (!place_and_remember(w) || w->now.score.lost > no_pamt.lost) {
 		if (max_gibs == 1)
 			break;
-		max_gibs = (max_gibs + 1) / 2;
+		max_gibs = smaller_size(w, max_gibs);
 		choose_spans(w, max_gibs);
 	}
 }
@@ -94,7 +114,7 @@ static void give_up_spans(struct tdxc_plan_work *w)
 	uint64_t max_gibs = total_gibs(w);
 
 	while (max_gibs > 1) {
-		max_gibs = (max_gibs + 1) / 2;
+		max_gibs = smaller_size(w, max_gibs);
 		tdxc_plan_build_blocks_(w, max_gibs);
 		tdxc_plan_spans_richest_(w, max_gibs);
 		(void)place_and_remember(w);

@@ -22,7 +22,7 @@ void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
-#define TDXC_MUST_CHECK __attribute__((warn_unused_result))
+#define TDXC_MUST_CHECK			    __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 
 /* One copy-atomic read. */
