@@ -66,7 +66,7 @@ def check_installed_files(tree, root):
     wanted = [f"include/tdxcore/{os.path.basename(path)}"
               for path in glob.glob(os.path.join(tree, "include/tdxcore/*.h"))]
     wanted += ["include/tdxcore/env/hosted/tdxc_env.h", "libtdxcore.a",
-               "tdxcore.pc"]
+               "tdxcore.pc", "man/man1/tdxcore.1"]
     return [f"{name} is not installed" for name in wanted
             if not any(path.endswith("/" + name) for path in installed)]
 
