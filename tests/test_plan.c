@@ -914,6 +914,8 @@ START_TEST(caller_placed_pamts_need_no_room_in_the_ram)
 	plan_seal();
 	ck_assert_uint_eq(run.plan.usable_bytes, 4 * MIB);
 	ck_assert_uint_eq(run.plan.lost_bytes, 0);
+	/* no RAM between the PAMT and the end of the CMR: one area */
+	ck_assert_uint_eq(run.plan.tdmrs[0].nr_reserved, 1);
 }
 END_TEST
 

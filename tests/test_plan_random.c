@@ -42,6 +42,26 @@ struct met {
 
 static struct met met;
 
+static uint64_t areas_of_plan(const struct tdxc_plan *p)
+{
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < p->nr_tdmrs; i++)
+		n += p->tdmrs[i].nr_reserved;
+	return n;
+}
+
+static uint64_t areas_of_baseline(const struct baseline *b)
+{
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < b->nr_tdmrs; i++)
+		n += b->tdmrs[i].nr_areas;
+	return n;
+}
+
 /*
  * The baseline is given the convertible RAM only, which Linux would not find
  * out: a machine that Linux cannot bring up at all is no contest.
@@ -73,6 +93,10 @@ static const char *not_worse_than_baseline(const struct plan_run *run)
 		else if (p->pamt_bytes == b.pamt_bytes &&
 			 p->nr_tdmrs > b.nr_tdmrs)
 			wrong = "more TDMRs than the baseline";
+		else if (p->pamt_bytes == b.pamt_bytes &&
+			 p->nr_tdmrs == b.nr_tdmrs &&
+			 areas_of_plan(p) > areas_of_baseline(&b))
+			wrong = "more reserved areas than the baseline";
 	}
 	baseline_free(&b);
 	return wrong;
