@@ -17,13 +17,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+#define TDXC_MUST_CHECK __attribute__((warn_unused_result))
+
+/* C++ has its own rules for declaring libc's functions again. */
+#ifdef __cplusplus
+#include <string.h>
+#define TDXC_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+void *memcpy(void *dst, const void *src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
-
-#define TDXC_MUST_CHECK			    __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
 
 /* One copy-atomic read. */
 static inline uint64_t tdxc_load_once(const uint64_t *p)
