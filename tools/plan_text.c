@@ -315,9 +315,8 @@ static void print_verdict(FILE *f, const struct plan_report *r)
 	else
 		fprintf(f, "%s; whether less would do is not proven\n",
 			plan_size(lost, plan->lost_bytes));
-	fprintf(f, "Search for less PAMT and fewer TDMRs: %s\n",
-		plan->proven ? "ran to its end, there is nothing better"
-			     : "cut short, something better may exist");
+	fprintf(f, "PAMT bytes and number of TDMRs: %s\n",
+		plan->proven ? "proven least" : "not proven least");
 }
 
 void plan_print_text(FILE *f, const struct plan_report *r)
