@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* The module's own structure, and the order of the rest. */
+#include "audit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "audit_state.h"
+
+#define LOCK_BITS     0xFFFFull
+#define LOCK_PRIORITY 2ull
+#define LOCK_READER   4ull
+
+bool tdxc_sim_audit_fail(struct tdxc_sim_auditor *a, const char *what,
+			 uint64_t where)
+{
+	if (!a->out->what) {
+		a->out->what = what;
+		a->out->where = where;
+		(void)snprintf(a->out->text, sizeof(a->out->text),
+			       "%s: %" PRIx64, what, where);
+	}
+	return false;
+}
+
+const void *tdxc_sim_audit_page(const struct tdxc_sim_auditor *a, uint64_t pa,
+				uint32_t keyid)
+{
+	static const uint64_t zeros[PAGE_BYTES / 8];
+
+	if (!tdxc_sim_memory_peek(a->machine->memory, pa))
+		return zeros;
+	return tdxc_sim_page(a->m, pa, keyid);
+}
+
+uint64_t tdxc_sim_audit_readers(const struct tdxc_sim_auditor *a,
+				const uint64_t *word)
+{
+	uint64_t readers = 0;
+
+	for (uint32_t lp = 0; lp < a->m->platform.nr_lps; lp++) {
+		const struct tdxc_sim_lp *l = &a->m->lps[lp];
+
+		for (uint32_t i = 0; l->in_guest && i < 4; i++)
+			readers += l->held[i] == word;
+	}
+	return readers;
+}
+
+/* A failed attempt leaves the priority bit, as it should. */
+bool tdxc_sim_audit_lock(struct tdxc_sim_auditor *a, const uint64_t *word,
+			 const char *what, uint64_t where)
+{
+	uint64_t lock = *word & LOCK_BITS & ~LOCK_PRIORITY;
+
+	if (lock == 0 || lock == LOCK_READER * tdxc_sim_audit_readers(a, word))
+		return true;
+	return tdxc_sim_audit_fail(a, what, where);
+}
+
+struct tdxc_sim_page_record *
+tdxc_sim_audit_find(const struct tdxc_sim_auditor *a, uint64_t pa)
+{
+	size_t low = 0;
+	size_t high = a->nr_pages;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (a->pages[middle].pa < pa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < a->nr_pages && a->pages[low].pa == pa ? &a->pages[low]
+							   : NULL;
+}
+
+static bool locks_are_free(struct tdxc_sim_auditor *a)
+{
+	struct tdxc_sim_module *m = a->m;
+	uint32_t i;
+
+	if (m->inside != 0)
+		return tdxc_sim_audit_fail(a, "calls still inside the module",
+					   m->inside);
+	if (!tdxc_sim_audit_lock(a, &m->lock, "global lock held", m->lock) ||
+	    !tdxc_sim_audit_lock(a, &m->kot_lock, "KeyID table lock held",
+				 m->kot_lock) ||
+	    !tdxc_sim_audit_lock(a, &m->key_lock, "key engine lock held",
+				 m->key_lock))
+		return false;
+	for (i = 0; i < m->nr_tdmrs; i++) {
+		if (!tdxc_sim_audit_lock(a, &m->tdmrs[i].lock, "TDMR lock held",
+					 m->tdmrs[i].base))
+			return false;
+	}
+	for (i = 0; i < m->platform.nr_packages; i++) {
+		if (!tdxc_sim_audit_lock(a, &m->cache_wb[i].lock,
+					 "cache write-back lock held", i))
+			return false;
+	}
+	return true;
+}
+
+static bool keyid_ok(struct tdxc_sim_auditor *a, uint32_t keyid)
+{
+	const struct tdxc_sim_kot *kot = &a->m->kot[keyid];
+	uint32_t users = a->keyid_users[keyid];
+	bool taken = kot->state == TDXC_SIM_KEYID_ASSIGNED ||
+		     kot->state == TDXC_SIM_KEYID_FLUSHED;
+
+	if (users > 1)
+		return tdxc_sim_audit_fail(a, "two TDs share a KeyID", keyid);
+	if (taken && users == 0)
+		return tdxc_sim_audit_fail(a, "KeyID taken by no TD", keyid);
+	if (kot->state != TDXC_SIM_KEYID_FREE &&
+	    !tdxc_sim_is_private_keyid(a->m, keyid))
+		return tdxc_sim_audit_fail(a, "shared KeyID in the table",
+					   keyid);
+	if ((kot->to_flush != 0 && kot->state != TDXC_SIM_KEYID_FLUSHED) ||
+	    (kot->to_flush & ~tdxc_sim_all_packages(a->m)) != 0)
+		return tdxc_sim_audit_fail(
+			a, "packages to flush for a KeyID wrong", keyid);
+	return true;
+}
+
+static bool keyids_ok(struct tdxc_sim_auditor *a)
+{
+	for (uint32_t i = 0; i < TDXC_SIM_MAX_KEYIDS; i++) {
+		if (!keyid_ok(a, i))
+			return false;
+	}
+	if (a->m->kot[a->m->global_keyid].state != TDXC_SIM_KEYID_RESERVED)
+		return tdxc_sim_audit_fail(a, "global KeyID not reserved",
+					   a->m->global_keyid);
+	return true;
+}
+
+/* Each LP in guest runs a vCPU of its own, of the TD it names. */
+static bool lps_ok(struct tdxc_sim_auditor *a)
+{
+	const struct tdxc_sim_module *m = a->m;
+
+	for (uint32_t lp = 0; lp < m->platform.nr_lps; lp++) {
+		const struct tdxc_sim_page_record *vcpu;
+
+		if (!m->lps[lp].in_guest)
+			continue;
+		vcpu = tdxc_sim_audit_find(a, m->lps[lp].tdvpr);
+		if (!vcpu || vcpu->type != PT_TDVPR ||
+		    vcpu->owner != m->lps[lp].tdr)
+			return tdxc_sim_audit_fail(
+				a, "LP in a guest that is none", lp);
+		for (uint32_t other = 0; other < lp; other++) {
+			if (m->lps[other].in_guest &&
+			    m->lps[other].tdvpr == m->lps[lp].tdvpr)
+				return tdxc_sim_audit_fail(
+					a, "vCPU runs on two LPs", lp);
+		}
+	}
+	return true;
+}
+
+static bool everything_ok(struct tdxc_sim_auditor *a)
+{
+	if (a->m->state > TDXC_SIM_SHUTDOWN)
+		return tdxc_sim_audit_fail(a, "module state unknown",
+					   a->m->state);
+	if (!locks_are_free(a))
+		return false;
+	if (a->m->state != TDXC_SIM_READY && a->m->state != TDXC_SIM_SHUTDOWN)
+		return true;
+	return tdxc_sim_audit_pamt(a) && lps_ok(a) && tdxc_sim_audit_tds(a) &&
+	       keyids_ok(a);
+}
+
+int tdxc_sim_audit(struct tdxc_sim_machine *machine,
+		   struct tdxc_sim_violation *out)
+{
+	struct tdxc_sim_auditor *a = calloc(1, sizeof(*a));
+	bool ok;
+
+	memset(out, 0, sizeof(*out));
+	if (!a) {
+		out->what = "no memory for the audit";
+		return -1;
+	}
+	a->machine = machine;
+	a->m = &machine->module;
+	a->out = out;
+	ok = everything_ok(a);
+	free(a->pages);
+	free(a);
+	return ok ? 0 : -1;
+}
