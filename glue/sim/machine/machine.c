@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
 #include "sha384.h"
+
+/* The LP whose call runs on this thread: the module's ops do not name it. */
+static _Thread_local struct {
+	const struct tdxc_sim_machine *machine;
+	uint32_t lp;
+} caller;
 
 static uint64_t plain(const struct tdxc_sim_machine *machine, uint64_t pa)
 {
@@ -13,22 +20,62 @@ static uint64_t plain(const struct tdxc_sim_machine *machine, uint64_t pa)
 	return pa & (((uint64_t)1 << (p->pa_width - p->keyid_bits)) - 1);
 }
 
+/* A line as the module names it. false: its address came out of pages that
+ * were overwritten, and is none. */
+static bool line_at(const struct tdxc_sim_machine *machine, uint64_t pa,
+		    struct tdxc_sim_line *at)
+{
+	at->lp = caller.machine == machine ? caller.lp : 0;
+	return tdxc_sim_machine_split(machine, pa, &at->pa, &at->keyid) ==
+	       TDXC_OK;
+}
+
+static void *scrap_page(struct tdxc_sim_machine *machine, uint64_t pa)
+{
+	struct tdxc_sim_event event = {.kind = TDXC_SIM_EVENT_NO_PAGE,
+				       .by_module = true};
+	struct tdxc_sim_line at;
+
+	(void)line_at(machine, pa, &at);
+	event.pa = at.pa;
+	event.keyid = at.keyid;
+	event.lp = at.lp;
+	tdxc_sim_events_put(machine->events, &event);
+	return machine->scrap;
+}
+
+static void *lines_page(struct tdxc_sim_machine *machine, uint64_t pa,
+			bool write)
+{
+	struct tdxc_sim_line at;
+
+	if (!line_at(machine, pa, &at))
+		return NULL;
+	return tdxc_sim_lines_page(machine->lines, &at, write,
+				   caller.machine == machine);
+}
+
 static void *op_page(void *ctx, uint64_t pa, bool write)
 {
 	struct tdxc_sim_machine *machine = ctx;
-	void *page = tdxc_sim_memory_page(machine->memory, plain(machine, pa));
+	void *page = machine->lines ? lines_page(machine, pa, write)
+				    : tdxc_sim_memory_page(machine->memory,
+							   plain(machine, pa));
 
-	(void)write;
-	if (!page)
-		abort(); /* the module only asks for addresses it checked */
-	return page;
+	return page ? page : scrap_page(machine, pa);
 }
 
 static void op_zero(void *ctx, uint64_t pa, uint64_t bytes)
 {
 	struct tdxc_sim_machine *machine = ctx;
+	struct tdxc_sim_line at;
 
-	tdxc_sim_memory_zero(machine->memory, plain(machine, pa), bytes);
+	if (!machine->lines)
+		tdxc_sim_memory_zero(machine->memory, plain(machine, pa),
+				     bytes);
+	else if (!line_at(machine, pa, &at) ||
+		 tdxc_sim_lines_zero(machine->lines, &at, bytes) != TDXC_OK)
+		(void)scrap_page(machine, pa);
 }
 
 /* splitmix64: the same run for the same seed. */
@@ -64,13 +111,14 @@ static enum tdxc_sim_key_result op_key(void *ctx, uint32_t lp, uint32_t keyid)
 		__atomic_load_n(&machine->key_failures, __ATOMIC_RELAXED);
 
 	(void)lp;
-	(void)keyid;
 	while (left != 0) {
 		if (__atomic_compare_exchange_n(
 			    &machine->key_failures, &left, left - 1, false,
 			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return machine->key_failure;
 	}
+	if (machine->lines)
+		tdxc_sim_lines_new_key(machine->lines, keyid);
 	return TDXC_SIM_KEY_OK;
 }
 
@@ -81,17 +129,26 @@ static bool op_interrupt_pending(void *ctx, uint32_t lp)
 	return __atomic_load_n(&machine->interrupts[lp], __ATOMIC_RELAXED) != 0;
 }
 
+/* Any KeyID will do: one that is none has no lines. */
 static void op_flush_page(void *ctx, uint64_t pa)
 {
-	(void)ctx;
-	(void)pa;
+	struct tdxc_sim_machine *machine = ctx;
+	struct tdxc_sim_line at;
+
+	(void)line_at(machine, pa, &at);
+	for (size_t i = 0; machine->lines && i < 64; i++) {
+		tdxc_sim_lines_clflush(machine->lines, &at);
+		at.pa += TDXC_SIM_LINE;
+	}
 }
 
 static void op_flush_block(void *ctx, uint32_t package, uint32_t block)
 {
-	(void)ctx;
-	(void)package;
-	(void)block;
+	struct tdxc_sim_machine *machine = ctx;
+
+	if (machine->lines)
+		tdxc_sim_lines_flush_package(machine->lines, package, block,
+					     true);
 }
 
 static uint64_t op_tsc(void *ctx, uint32_t lp)
@@ -131,67 +188,172 @@ static const struct tdxc_sim_ops ops = {
 	op_sha384,
 };
 
-static int load_module(struct tdxc_sim_machine *machine)
+/* What the module checks of a platform, for a machine that loads none. */
+static bool is_sme_platform(const struct tdxc_sim_platform *p)
 {
+	return p->nr_lps != 0 && p->nr_lps <= TDXC_SIM_MAX_LPS &&
+	       p->nr_packages != 0 && p->nr_packages <= p->nr_lps &&
+	       p->nr_packages <= TDXC_SIM_MAX_PACKAGES && p->pa_width <= 52 &&
+	       p->keyid_bits != 0 && p->keyid_bits < 12 &&
+	       p->pa_width >= 32 + p->keyid_bits;
+}
+
+static bool load_module(struct tdxc_sim_machine *machine)
+{
+	if (machine->options.sme)
+		return is_sme_platform(&machine->platform);
 	return tdxc_sim_init(&machine->module, &ops, machine,
-			     &machine->platform) == TDXC_OK
-		       ? 0
-		       : -1;
+			     &machine->platform) == TDXC_OK;
+}
+
+static bool make_lines(struct tdxc_sim_machine *machine)
+{
+	const struct tdxc_sim_platform *p = &machine->platform;
+	struct tdxc_sim_lines_config config = {
+		.memory = machine->memory,
+		.events = machine->events,
+		.nr_lps = p->nr_lps,
+		.nr_packages = p->nr_packages,
+		.cache_blocks = p->cache_blocks,
+		.nr_keyids = p->shared_keyids + p->private_keyids + 1,
+		.first_private = p->shared_keyids + 1,
+		.nr_private = p->private_keyids,
+		.partial_write_poisons = tdxc_sim_machine_poisons(machine),
+		.seed = machine->seed,
+	};
+
+	if (machine->options.sme) {
+		config.cache_blocks = 1;
+		config.nr_keyids = 2;
+		config.nr_private = 0;
+	}
+	machine->lines = tdxc_sim_lines_create(&config);
+	return machine->lines != NULL;
+}
+
+/* All that a power cycle makes new, on a platform that is set. */
+static bool power_on(struct tdxc_sim_machine *machine)
+{
+	const struct tdxc_sim_platform *p = &machine->platform;
+	uint64_t bytes;
+
+	tdxc_sim_lines_destroy(machine->lines);
+	machine->lines = NULL;
+	tdxc_sim_events_clear(machine->events);
+	if (!load_module(machine))
+		return false;
+	bytes = (uint64_t)1 << (p->pa_width - p->keyid_bits);
+	if (machine->memory && tdxc_sim_memory_size(machine->memory) == bytes) {
+		tdxc_sim_memory_reset(machine->memory);
+	} else {
+		tdxc_sim_memory_destroy(machine->memory);
+		machine->memory = tdxc_sim_memory_create(bytes);
+	}
+	return machine->memory &&
+	       (!machine->options.lines || make_lines(machine));
+}
+
+int tdxc_sim_machine_init_with(struct tdxc_sim_machine *machine,
+			       const struct tdxc_sim_platform *platform,
+			       uint64_t seed,
+			       const struct tdxc_sim_machine_options *options)
+{
+	memset(machine, 0, sizeof(*machine));
+	machine->random = seed;
+	machine->seed = seed;
+	machine->options = *options;
+	machine->platform = *platform;
+	machine->events = tdxc_sim_events_create();
+	machine->scrap = calloc(1, 4096);
+	if (machine->events && machine->scrap && power_on(machine))
+		return 0;
+	tdxc_sim_machine_fini(machine);
+	return -1;
 }
 
 int tdxc_sim_machine_init(struct tdxc_sim_machine *machine,
 			  const struct tdxc_sim_platform *platform,
 			  uint64_t seed)
 {
-	memset(machine, 0, sizeof(*machine));
-	machine->random = seed;
-	machine->platform = *platform;
-	machine->memory = tdxc_sim_memory_create(
-		(uint64_t)1 << (platform->pa_width - platform->keyid_bits));
-	if (!machine->memory)
-		return -1;
-	return load_module(machine);
+	const struct tdxc_sim_machine_options plain_machine = {false, false};
+
+	return tdxc_sim_machine_init_with(machine, platform, seed,
+					  &plain_machine);
 }
 
 int tdxc_sim_machine_reset(struct tdxc_sim_machine *machine,
 			   const struct tdxc_sim_platform *platform)
 {
-	tdxc_sim_memory_reset(machine->memory);
 	machine->platform = *platform;
 	machine->key_failures = 0;
 	memset(machine->interrupts, 0, sizeof(machine->interrupts));
-	return load_module(machine);
+	return power_on(machine) ? 0 : -1;
 }
 
 void tdxc_sim_machine_fini(struct tdxc_sim_machine *machine)
 {
+	tdxc_sim_lines_destroy(machine->lines);
 	tdxc_sim_memory_destroy(machine->memory);
+	tdxc_sim_events_destroy(machine->events);
+	free(machine->scrap);
+	machine->lines = NULL;
 	machine->memory = NULL;
+	machine->events = NULL;
+	machine->scrap = NULL;
 }
 
-static char *bytes_at(struct tdxc_sim_machine *machine, uint64_t pa)
+bool tdxc_sim_machine_event(struct tdxc_sim_machine *machine,
+			    struct tdxc_sim_event *event)
 {
-	char *page = tdxc_sim_memory_page(machine->memory, pa);
-
-	return page ? page + pa % 4096 : NULL;
+	return tdxc_sim_events_get(machine->events, event);
 }
 
-bool tdxc_sim_machine_write64(struct tdxc_sim_machine *machine, uint64_t pa,
-			      uint64_t value)
+void tdxc_sim_machine_begin_call(struct tdxc_sim_machine *machine, uint32_t lp)
 {
-	char *at = bytes_at(machine, pa);
-
-	if (at)
-		memcpy(at, &value, sizeof(value));
-	return at != NULL;
+	caller.machine = machine;
+	caller.lp = lp;
 }
 
-uint64_t tdxc_sim_machine_read64(struct tdxc_sim_machine *machine, uint64_t pa)
+void tdxc_sim_machine_end_call(struct tdxc_sim_machine *machine, uint32_t lp)
 {
-	const char *at = bytes_at(machine, pa);
-	uint64_t value = 0;
+	caller.machine = NULL;
+	if (machine->lines)
+		tdxc_sim_lines_end_call(machine->lines, lp,
+					machine->module.lps[lp].in_guest);
+}
 
-	if (at)
-		memcpy(&value, at, sizeof(value));
-	return value;
+enum tdxc_sim_outcome
+tdxc_sim_machine_seamcall(struct tdxc_sim_machine *machine, uint32_t lp,
+			  struct tdxc_sim_regs *regs)
+{
+	enum tdxc_sim_outcome outcome;
+
+	if (machine->options.sme) {
+		regs->gpr[TDXC_SIM_RAX] = TDXC_STATUS_UD;
+		return TDXC_SIM_RETURNED;
+	}
+	tdxc_sim_machine_begin_call(machine, lp);
+	outcome = tdxc_sim_seamcall(&machine->module, lp, regs);
+	tdxc_sim_machine_end_call(machine, lp);
+	return outcome;
+}
+
+enum tdxc_sim_outcome tdxc_sim_machine_tdcall(struct tdxc_sim_machine *machine,
+					      uint32_t lp,
+					      struct tdxc_sim_regs *regs)
+{
+	enum tdxc_sim_outcome outcome;
+
+	tdxc_sim_machine_begin_call(machine, lp);
+	outcome = tdxc_sim_tdcall(&machine->module, lp, regs);
+	tdxc_sim_machine_end_call(machine, lp);
+	return outcome;
+}
+
+void tdxc_sim_machine_interrupt_exit(struct tdxc_sim_machine *machine,
+				     uint32_t lp, struct tdxc_sim_regs *regs)
+{
+	tdxc_sim_machine_begin_call(machine, lp);
+	tdxc_sim_interrupt_exit(&machine->module, lp, regs);
+	tdxc_sim_machine_end_call(machine, lp);
 }

@@ -99,7 +99,7 @@ static struct region *make_region(struct tdxc_sim_memory *mem, uint64_t pa)
 	return fresh;
 }
 
-static struct chunk *chunk_at(struct region *region, uint64_t pa)
+static struct chunk *chunk_at(const struct region *region, uint64_t pa)
 {
 	return __atomic_load_n(&region->chunks[pa >> CHUNK_SHIFT & 511],
 			       __ATOMIC_ACQUIRE);
@@ -175,6 +175,22 @@ static bool is_used(const struct chunk *chunk, uint64_t pa)
 	return __atomic_load_n(&chunk->used[page / 64], __ATOMIC_RELAXED) >>
 		       (page % 64) &
 	       1;
+}
+
+const void *tdxc_sim_memory_peek(const struct tdxc_sim_memory *mem, uint64_t pa)
+{
+	const struct region *region =
+		pa < mem->size ? region_at(mem, pa) : NULL;
+	const struct chunk *chunk = region ? chunk_at(region, pa) : NULL;
+
+	if (!chunk || !is_used(chunk, pa))
+		return NULL;
+	return chunk->bytes + (pa & (CHUNK_BYTES - 1) & ~(uint64_t)4095);
+}
+
+uint64_t tdxc_sim_memory_size(const struct tdxc_sim_memory *mem)
+{
+	return mem->size;
 }
 
 void tdxc_sim_memory_zero(struct tdxc_sim_memory *mem, uint64_t pa,
