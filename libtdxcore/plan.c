@@ -143,7 +143,8 @@ static bool could_be_filled(const struct tdxc_plan_work *w,
 
 	if (b->ram == 0 || b->ram > w->best.score.pamt_bytes)
 		return false;
-	for (i = 0; i < w->nr_frags; i++) {
+	for (i = tdxc_plan_first_frag_(w, b->start);
+	     i < w->nr_frags && w->frags[i].start < b->end; i++) {
 		const struct tdxc_plan_frag *f = &w->frags[i];
 		bool within = f->start >= b->start && f->end <= b->end;
 

@@ -7,11 +7,10 @@
  */
 #include "plan_work.h"
 
-uint64_t tdxc_plan_kept_below_(const struct tdxc_plan_work *w, uint64_t addr)
+size_t tdxc_plan_first_frag_(const struct tdxc_plan_work *w, uint64_t addr)
 {
 	size_t lo = 0;
 	size_t hi = w->nr_frags;
-	const struct tdxc_plan_frag *f;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -21,9 +20,16 @@ uint64_t tdxc_plan_kept_below_(const struct tdxc_plan_work *w, uint64_t addr)
 		else
 			lo = mid + 1;
 	}
-	if (lo == w->nr_frags)
+	return lo;
+}
+
+uint64_t tdxc_plan_kept_below_(const struct tdxc_plan_work *w, uint64_t addr)
+{
+	size_t i = tdxc_plan_first_frag_(w, addr);
+	const struct tdxc_plan_frag *f = &w->frags[i];
+
+	if (i == w->nr_frags)
 		return w->kept;
-	f = &w->frags[lo];
 	return f->below + (f->keep && addr > f->start ? addr - f->start : 0);
 }
 

@@ -200,28 +200,13 @@ static struct fate fate_until(enum tdxc_plan_reason reason, uint64_t end)
 	return fate;
 }
 
-static size_t frag_at(const struct tdxc_plan_work *w, uint64_t addr)
-{
-	size_t lo = 0;
-	size_t hi = w->nr_frags;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (w->frags[mid].end > addr)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
-}
-
 /* Convertible RAM at or above 1 MiB, under no PAMT. */
 static struct fate fate_of_frag(const struct tdxc_plan *plan, uint64_t addr,
 				uint64_t end)
 {
 	const struct tdxc_plan_work *w = plan->work;
-	const struct tdxc_plan_frag *f = &w->frags[frag_at(w, addr)];
+	const struct tdxc_plan_frag *f =
+		&w->frags[tdxc_plan_first_frag_(w, addr)];
 	struct fate fate =
 		fate_until(f->keep ? TDXC_PLAN_LIMIT : TDXC_PLAN_UNECONOMIC,
 			   f->end < end ? f->end : end);

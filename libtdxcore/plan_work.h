@@ -187,6 +187,7 @@ void tdxc_plan_read_memory_(struct tdxc_plan_work *w);
 void tdxc_plan_build_blocks_(struct tdxc_plan_work *w, uint64_t max_gibs);
 
 /* plan_cost.c */
+size_t tdxc_plan_first_frag_(const struct tdxc_plan_work *w, uint64_t addr);
 uint64_t tdxc_plan_kept_below_(const struct tdxc_plan_work *w, uint64_t addr);
 uint64_t tdxc_plan_kept_in_(const struct tdxc_plan_work *w,
 			    struct tdxc_range r);
