@@ -207,7 +207,9 @@ def check_build_lists(tree):
     """Meson has no globs on purpose; a file it does not list is not tested."""
     listed = {"libtdxcore/": core_files(tree, ".c") + public_headers(tree),
               "tests/": [path for path in tree_files(tree)
-                         if re.fullmatch(r"tests/test_\w+\.c", path)]}
+                         if re.fullmatch(r"tests/(cli/test_\w+\.py"
+                                         r"|(fuzz/fuzz|test)_\w+\.c)",
+                                         path)]}
     complaints = []
     for folder, paths in listed.items():
         build = os.path.join(tree, folder, "meson.build")
@@ -301,6 +303,10 @@ SEEDED = (
      "libtdxcore/y.c", BSD),
     ("test that Meson does not list", check_build_lists, "test_y.c",
      "tests/test_y.c", BSD),
+    ("fuzz target that Meson does not list", check_build_lists, "fuzz_y.c",
+     "tests/fuzz/fuzz_y.c", BSD),
+    ("script that Meson does not list", check_build_lists, "test_y.py",
+     "tests/cli/test_y.py", "# " + BSD),
     ("header that Meson does not install", check_build_lists, "y.h",
      "include/tdxcore/y.h", GOOD_HEADER),
 )
