@@ -646,6 +646,20 @@ static const struct {
 	 "150000000 15fffffff usable\n",
 	 "80000000-a0000000;c0000000-140000000;150000000-160000000",
 	 "80000000-160000000"},
+	{"c0000000 ffffffff usable\n100000000 10fffffff reserved\n"
+	 "110000000 1ffffffff usable\n",
+	 "c0000000-100000000;110000000-200000000",
+	 "c0000000-100000000;110000000-200000000"},
+	{"c0000000 dfffffff usable\ne0000000 ffffffff reserved\n"
+	 "100000000 1ffffffff usable\n200000000 20fffffff reserved\n"
+	 "210000000 21fffffff usable\n",
+	 "c0000000-e0000000;100000000-200000000;210000000-220000000",
+	 "c0000000-e0000000;100000000-220000000"},
+	/* Pages that touching RAM ranges share begin and end a CMR, too. */
+	{"100000 1007ff usable\n100800 1017ff usable\n"
+	 "101800 102fff reserved\n103000 1037ff usable\n"
+	 "103800 103fff usable\n",
+	 "100000-101000;103000-104000", "100000-104000"},
 	/* Whole pages. */
 	{"100000 1007ff usable\n100800 1017ff reserved\n"
 	 "101800 103fff usable\n",

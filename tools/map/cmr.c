@@ -186,59 +186,57 @@ int map_cmrs_ram(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
 	return MAP_OK;
 }
 
-/* Whole pages of RAM that an entry holds inside `part`. */
-static struct tdxc_range span_ram(const struct map_entry *e,
-				  struct tdxc_range part)
+/* Every byte that the map says anything about. */
+static struct tdxc_range *described_ranges(const struct map *map, size_t *nr)
 {
-	struct tdxc_range none = {0, 0};
-	struct tdxc_range r = tdxc_range_intersect(e->range, part);
-
-	if (!e->ram || tdxc_range_is_empty(r))
-		return none;
-	r = tdxc_range_trim(r, TDXC_PAGE_SIZE);
-	return tdxc_range_is_empty(r) ? none : r;
-}
-
-/* The spans inside `part`, appended to out[0..n); returns the new n. */
-static size_t span_part(const struct map *map, struct tdxc_range part,
-			struct tdxc_range *out, size_t n)
-{
-	const struct map_entry *e;
-	struct tdxc_range ram;
-	uint64_t described = 0; /* No gap from the last RAM to here. */
-	bool open = false;
+	struct tdxc_range *out = calloc(map->memory.nr + 1, sizeof *out);
 	size_t i;
 
-	for (i = 0; i < map->memory.nr; i++) {
-		e = &map->memory.entries[i];
-		if (e->range.start != described)
-			open = false;
-		described = e->range.end;
-		ram = span_ram(e, part);
-		if (tdxc_range_is_empty(ram))
-			continue;
-		if (open)
-			out[n - 1].end = ram.end;
+	for (i = 0; out && i < map->memory.nr; i++)
+		out[i] = map->memory.entries[i].range;
+	*nr = out ? tdxc_range_join(out, map->memory.nr) : 0;
+	return out;
+}
+
+/* Not from RAM that ends at or below the border to RAM at or above it. */
+static bool span_may_bridge(struct tdxc_range gap)
+{
+	return gap.start > SPAN_BORDER || gap.end < SPAN_BORDER;
+}
+
+/* Bridge gaps in the RAM that the map describes. */
+static size_t span_gaps(struct tdxc_range *cmrs, size_t nr,
+			const struct tdxc_range *described, size_t nr_described)
+{
+	struct tdxc_range gap;
+	size_t n = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		gap.start = n > 0 ? cmrs[n - 1].end : 0;
+		gap.end = cmrs[i].start;
+		if (n > 0 && span_may_bridge(gap) &&
+		    tdxc_range_list_covers(described, nr_described, gap))
+			cmrs[n - 1].end = cmrs[i].end;
 		else
-			out[n++] = ram;
-		open = true;
+			cmrs[n++] = cmrs[i];
 	}
 	return n;
 }
 
 int map_cmrs_span(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
 {
-	const struct tdxc_range below = {TDXC_PLAN_LEGACY_END, SPAN_BORDER};
-	const struct tdxc_range above = {SPAN_BORDER, MAP_PA_END};
-	/* An entry that crosses the border counts on both sides. */
-	struct tdxc_range *out = calloc(map->memory.nr + 2, sizeof *out);
-	size_t n;
+	struct tdxc_range *described;
+	size_t nr_described;
 
-	if (!out)
+	if (map_cmrs_ram(map, cmrs, nr) != MAP_OK)
 		return MAP_E_NOMEM;
-	n = span_part(map, below, out, 0);
-	n = span_part(map, above, out, n);
-	*nr = tdxc_range_join(out, n);
-	*cmrs = out;
+	described = described_ranges(map, &nr_described);
+	if (!described) {
+		free(*cmrs);
+		return MAP_E_NOMEM;
+	}
+	*nr = span_gaps(*cmrs, *nr, described, nr_described);
+	free(described);
 	return MAP_OK;
 }
