@@ -37,8 +37,8 @@ static const struct {
 	[PLAN_KIND_LIMIT] = {"RAM given up to a limit", "#d1495b"},
 	[PLAN_KIND_UNECONOMIC] = {"RAM left out for economy", "#e0a030"},
 	[PLAN_KIND_USELESS] = {"RAM, not convertible", "#8d97a5"},
-	[PLAN_KIND_FIXED] = {"no RAM, not convertible", "#c9cfd7"},
-	[PLAN_KIND_HOLE] = {"no RAM, convertible", "#e9f0e4"},
+	[PLAN_KIND_FIXED] = {"hole, not convertible", "#c9cfd7"},
+	[PLAN_KIND_HOLE] = {"hole, convertible", "#e9f0e4"},
 };
 
 struct drawing {
