@@ -73,6 +73,11 @@ bool tdxc_sim_lock_promote(uint64_t *word)
 	}
 }
 
+bool tdxc_sim_is_locked(const uint64_t *word)
+{
+	return (tdxc_load_acquire(word) & LOCK_MASK & ~LOCK_PRIORITY) != 0;
+}
+
 uint64_t tdxc_sim_add(uint64_t *word, uint64_t value)
 {
 	uint64_t old = tdxc_load_once(word);

@@ -109,6 +109,8 @@ bool tdxc_sim_lock_exclusive(uint64_t *word);
 bool tdxc_sim_lock_promote(uint64_t *word);
 void tdxc_sim_unlock_shared(uint64_t *word);
 void tdxc_sim_unlock_exclusive(uint64_t *word);
+/* By anyone, whichever way. */
+bool tdxc_sim_is_locked(const uint64_t *word);
 /* Add modulo 2^64, atomically; the old value. */
 uint64_t tdxc_sim_add(uint64_t *word, uint64_t value);
 void tdxc_sim_set_bits(uint64_t *word, uint64_t clear, uint64_t set);
@@ -220,6 +222,15 @@ uint64_t tdxc_sim_claim_page(struct tdxc_sim_call *c, uint64_t pa, uint8_t size,
 bool tdxc_sim_page_covered(struct tdxc_sim_module *m, uint64_t pa);
 /* Dynamic PAMT: the pair's use count follows a 4K page. */
 void tdxc_sim_pamt_count(struct tdxc_sim_module *m, uint64_t pa, int64_t by);
+/* The two pages that hold a 2M range's 4K entries: DEMOTE takes them from R12
+ * and R13, PROMOTE gives them back. */
+uint64_t tdxc_sim_pair_claim(struct tdxc_sim_call *c);
+void tdxc_sim_pair_unclaim(struct tdxc_sim_call *c);
+void tdxc_sim_pair_install(struct tdxc_sim_module *m,
+			   struct tdxc_sim_pamt_entry *node, uint64_t page0,
+			   uint64_t page1);
+void tdxc_sim_pair_take(struct tdxc_sim_module *m,
+			struct tdxc_sim_pamt_entry *node, uint64_t pages[2]);
 uint64_t tdxc_sim_pamt_init_step(struct tdxc_sim_module *m,
 				 struct tdxc_sim_tdmr *t);
 

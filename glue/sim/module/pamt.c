@@ -376,31 +376,85 @@ static uint64_t claim_pair_page(struct tdxc_sim_call *c, uint64_t range,
 	return bitmap_claim(c->m, pa) ? 0 : STATUS(ST_PAGE_NOT_FREE, operand);
 }
 
-static uint64_t check_pair_pages(struct tdxc_sim_call *c)
+/* Format and coverage of both, in that order. */
+static uint64_t check_pair_pages(struct tdxc_sim_call *c,
+				 const uint32_t operand[2])
 {
-	uint64_t page0 = c->gpr[TDXC_SIM_RDX];
-	uint64_t page1 = c->gpr[TDXC_SIM_R8];
-	uint64_t status = tdxc_sim_check_hpa(c->m, page0, 0, TDXC_SIM_RDX);
+	uint64_t status = 0;
+	uint32_t i;
 
-	if (status == 0 && !tdxc_sim_page_covered(c->m, page0))
-		status = STATUS(ST_ADDR_RANGE, TDXC_SIM_RDX);
-	if (status == 0)
-		status = tdxc_sim_check_hpa(c->m, page1, 0, TDXC_SIM_R8);
-	if (status == 0 && !tdxc_sim_page_covered(c->m, page1))
-		status = STATUS(ST_ADDR_RANGE, TDXC_SIM_R8);
+	for (i = 0; status == 0 && i < 2; i++) {
+		uint64_t pa = c->gpr[operand[i]];
+
+		status = tdxc_sim_check_hpa(c->m, pa, 0, operand[i]);
+		if (status == 0 && !tdxc_sim_page_covered(c->m, pa))
+			status = STATUS(ST_ADDR_RANGE, operand[i]);
+	}
 	return status;
+}
+
+static uint64_t claim_pair(struct tdxc_sim_call *c, uint64_t range,
+			   const uint32_t operand[2])
+{
+	uint64_t page0 = c->gpr[operand[0]];
+	uint64_t status = claim_pair_page(c, range, page0, operand[0]);
+
+	if (status != 0)
+		return status;
+	status = claim_pair_page(c, range, c->gpr[operand[1]], operand[1]);
+	if (status != 0)
+		bitmap_clear(c->m, page0);
+	return status;
+}
+
+static const uint32_t demote_operands[2] = {TDXC_SIM_R12, TDXC_SIM_R13};
+
+uint64_t tdxc_sim_pair_claim(struct tdxc_sim_call *c)
+{
+	uint64_t status = check_pair_pages(c, demote_operands);
+
+	return status == 0 ? claim_pair(c, NO_ID, demote_operands) : status;
+}
+
+void tdxc_sim_pair_unclaim(struct tdxc_sim_call *c)
+{
+	bitmap_clear(c->m, c->gpr[TDXC_SIM_R12]);
+	bitmap_clear(c->m, c->gpr[TDXC_SIM_R13]);
+}
+
+void tdxc_sim_pair_install(struct tdxc_sim_module *m,
+			   struct tdxc_sim_pamt_entry *node, uint64_t page0,
+			   uint64_t page1)
+{
+	m->ops->zero(m->ctx, tdxc_sim_keyed(m, page0, m->global_keyid),
+		     PAGE_BYTES);
+	m->ops->zero(m->ctx, tdxc_sim_keyed(m, page1, m->global_keyid),
+		     PAGE_BYTES);
+	tdxc_store_release(&node->bepoch, page1 >> 12 << PAIR_SHIFT);
+	tdxc_sim_set_bits(&node->word, ~LOCK_BITS,
+			  (uint64_t)PT_PAMT << TYPE_SHIFT |
+				  page0 >> 12 << PAIR_SHIFT);
+}
+
+void tdxc_sim_pair_take(struct tdxc_sim_module *m,
+			struct tdxc_sim_pamt_entry *node, uint64_t pages[2])
+{
+	pages[0] = tdxc_load_once(&node->word) >> PAIR_SHIFT << 12;
+	pages[1] = tdxc_load_once(&node->bepoch) >> PAIR_SHIFT << 12;
+	tdxc_sim_set_bits(&node->word, ~LOCK_BITS, 0);
+	tdxc_store_release(&node->bepoch, 0);
+	bitmap_clear(m, pages[0]);
+	bitmap_clear(m, pages[1]);
 }
 
 uint64_t tdxc_sim_pamt_add(struct tdxc_sim_call *c)
 {
-	uint64_t page0 = c->gpr[TDXC_SIM_RDX];
-	uint64_t page1 = c->gpr[TDXC_SIM_R8];
-	struct tdxc_sim_module *m = c->m;
+	static const uint32_t operand[2] = {TDXC_SIM_RDX, TDXC_SIM_R8};
 	struct tdxc_sim_pamt_ref ref;
 	uint64_t status = claim_2m(c, &ref);
 
 	if (status == 0)
-		status = check_pair_pages(c);
+		status = check_pair_pages(c, operand);
 	if (status == 0)
 		status = tdxc_sim_pamt_walk(c, ref.pa, 1, true, TDXC_SIM_RCX,
 					    &ref);
@@ -408,32 +462,23 @@ uint64_t tdxc_sim_pamt_add(struct tdxc_sim_call *c)
 		return status;
 	if (ref.size != 1 || tdxc_sim_pamt_type(ref.entry) != PT_NDA)
 		return STATUS(ST_RANGE_NOT_FREE, TDXC_SIM_RCX);
-	status = claim_pair_page(c, ref.pa, page0, TDXC_SIM_RDX);
-	if (status != 0)
-		return status;
-	status = claim_pair_page(c, ref.pa, page1, TDXC_SIM_R8);
-	if (status != 0) {
-		bitmap_clear(m, page0);
-		return status;
-	}
-	m->ops->zero(m->ctx, tdxc_sim_keyed(m, page0, m->global_keyid),
-		     PAGE_BYTES);
-	m->ops->zero(m->ctx, tdxc_sim_keyed(m, page1, m->global_keyid),
-		     PAGE_BYTES);
-	tdxc_store_release(&ref.entry->bepoch, page1 >> 12 << PAIR_SHIFT);
-	tdxc_sim_set_bits(&ref.entry->word, ~LOCK_BITS,
-			  (uint64_t)PT_PAMT << TYPE_SHIFT |
-				  page0 >> 12 << PAIR_SHIFT);
-	return 0;
+	status = claim_pair(c, ref.pa, operand);
+	if (status == 0)
+		tdxc_sim_pair_install(c->m, ref.entry, c->gpr[TDXC_SIM_RDX],
+				      c->gpr[TDXC_SIM_R8]);
+	return status;
 }
 
+/* An entry that is locked still belongs to a call that is about to end, which
+ * will write to it once more. */
 static bool pair_page_in_use(struct tdxc_sim_module *m, uint64_t pa)
 {
 	const struct tdxc_sim_pamt_entry *e = entry_at(m, pa);
 	uint32_t i;
 
 	for (i = 0; i < 256; i++) {
-		if (tdxc_sim_pamt_type(&e[i]) != PT_NDA)
+		if (tdxc_sim_pamt_type(&e[i]) != PT_NDA ||
+		    tdxc_sim_is_locked(&e[i].word))
 			return true;
 	}
 	return false;
@@ -444,8 +489,7 @@ uint64_t tdxc_sim_pamt_remove(struct tdxc_sim_call *c)
 	struct tdxc_sim_module *m = c->m;
 	struct tdxc_sim_pamt_ref ref;
 	uint64_t status = claim_2m(c, &ref);
-	uint64_t page0;
-	uint64_t page1;
+	uint64_t pages[2];
 
 	if (status == 0)
 		status = tdxc_sim_pamt_walk(c, ref.pa, 1, true, TDXC_SIM_RCX,
@@ -454,17 +498,14 @@ uint64_t tdxc_sim_pamt_remove(struct tdxc_sim_call *c)
 		return status;
 	if (ref.size != 1 || tdxc_sim_pamt_type(ref.entry) != PT_PAMT)
 		return STATUS(ST_NO_PAMT_PAIR, TDXC_SIM_RCX);
-	page0 = tdxc_load_once(&ref.entry->word) >> PAIR_SHIFT << 12;
-	page1 = tdxc_load_once(&ref.entry->bepoch) >> PAIR_SHIFT << 12;
-	if (pair_page_in_use(m, page0))
+	pages[0] = tdxc_load_once(&ref.entry->word) >> PAIR_SHIFT << 12;
+	pages[1] = tdxc_load_once(&ref.entry->bepoch) >> PAIR_SHIFT << 12;
+	if (pair_page_in_use(m, pages[0]))
 		return STATUS(ST_PAMT_NOT_EMPTY, 0);
-	if (pair_page_in_use(m, page1))
+	if (pair_page_in_use(m, pages[1]))
 		return STATUS(ST_PAMT_NOT_EMPTY, 1);
-	tdxc_sim_set_bits(&ref.entry->word, ~LOCK_BITS, 0);
-	tdxc_store_release(&ref.entry->bepoch, 0);
-	bitmap_clear(m, page0);
-	bitmap_clear(m, page1);
-	c->gpr[TDXC_SIM_RDX] = page0;
-	c->gpr[TDXC_SIM_R8] = page1;
+	tdxc_sim_pair_take(m, ref.entry, pages);
+	c->gpr[TDXC_SIM_RDX] = pages[0];
+	c->gpr[TDXC_SIM_R8] = pages[1];
 	return 0;
 }

@@ -266,6 +266,7 @@ static void merge_pamt(struct tdxc_sim_call *c, const struct tdxc_sim_td *td,
 		       uint8_t level)
 {
 	uint64_t step = tdxc_sim_level_bytes((uint8_t)(level - 1));
+	uint64_t pages[2];
 	uint64_t i;
 
 	for (i = 0; i < 512; i++) {
@@ -275,6 +276,11 @@ static void merge_pamt(struct tdxc_sim_call *c, const struct tdxc_sim_td *td,
 			c->m,
 			tdxc_sim_pamt_entry(c->m, pa, (uint8_t)(level - 1)), pa,
 			(uint8_t)(level - 1));
+	}
+	if (level == 1 && c->m->dynamic_pamt) {
+		tdxc_sim_pair_take(c->m, parent, pages);
+		c->gpr[TDXC_SIM_R12] = pages[0];
+		c->gpr[TDXC_SIM_R13] = pages[1];
 	}
 	tdxc_sim_pamt_set(parent, PT_REG, td->pa);
 }
@@ -325,8 +331,10 @@ static uint64_t promote_children(struct tdxc_sim_call *c,
 
 static uint64_t page_promote(struct tdxc_sim_call *c)
 {
+	/* 1.5.01 takes the tree only shared, and another call can then still
+	 * stand in the table that is freed; later modules take it exclusive */
 	const struct tdxc_sim_mem_rules rules = {
-		any_live, 1, 2, false, false, false,
+		any_live, 1, 2, false, true, false,
 	};
 	uint64_t given[2] = {c->gpr[TDXC_SIM_RCX], c->gpr[TDXC_SIM_RDX]};
 	struct tdxc_sim_pamt_entry *table;
@@ -374,8 +382,12 @@ static void split_pamt(struct tdxc_sim_call *c, const struct tdxc_sim_td *td,
 		       uint8_t level)
 {
 	uint64_t step = tdxc_sim_level_bytes((uint8_t)(level - 1));
+	bool paired = level == 1 && c->m->dynamic_pamt;
 	uint64_t i;
 
+	if (paired)
+		tdxc_sim_pair_install(c->m, parent, c->gpr[TDXC_SIM_R12],
+				      c->gpr[TDXC_SIM_R13]);
 	for (i = 0; i < 512; i++) {
 		struct tdxc_sim_pamt_entry *e = tdxc_sim_pamt_entry(
 			c->m, hpa + i * step, (uint8_t)(level - 1));
@@ -385,7 +397,8 @@ static void split_pamt(struct tdxc_sim_call *c, const struct tdxc_sim_td *td,
 		if (level == 1)
 			tdxc_sim_pamt_count(c->m, hpa + i * step, 1);
 	}
-	tdxc_sim_pamt_set(parent, PT_NDA, 0);
+	if (!paired)
+		tdxc_sim_pamt_set(parent, PT_NDA, 0);
 }
 
 static uint64_t demote_leaf(struct tdxc_sim_call *c, struct tdxc_sim_mem *mem,
@@ -395,11 +408,18 @@ static uint64_t demote_leaf(struct tdxc_sim_call *c, struct tdxc_sim_mem *mem,
 	uint8_t level = mem->at.level;
 	struct tdxc_sim_pamt_entry *parent =
 		tdxc_sim_pamt_entry(c->m, hpa, level);
+	bool paired = level == 1 && c->m->dynamic_pamt;
 	bool pending =
 		mem->state == SS_PENDING || mem->state == SS_PENDING_BLOCKED;
+	uint64_t status = paired ? tdxc_sim_pair_claim(c) : 0;
 
-	if (!tdxc_sim_hold(c, &parent->word, true))
+	if (status != 0)
+		return status;
+	if (!tdxc_sim_hold(c, &parent->word, true)) {
+		if (paired)
+			tdxc_sim_pair_unclaim(c);
 		return STATUS(ST_BUSY, TDXC_SIM_RCX);
+	}
 	split_table(tdxc_sim_sept_table(c->m, &mem->td, page->pa),
 		    pending ? SS_PENDING : SS_MAPPED, hpa,
 		    tdxc_sim_level_bytes((uint8_t)(level - 1)));
