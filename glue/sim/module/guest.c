@@ -53,7 +53,7 @@ static void enter_guest(struct tdxc_sim_call *c, const struct tdxc_sim_td *td,
 		lp->held[i] = c->held[i].word;
 	lp->tdvpr = tdvpr;
 	lp->tdr = td->pa;
-	lp->in_guest = true;
+	tdxc_store_release(&lp->in_guest, 1);
 	if (vcpu->vmcall_mask != 0)
 		answer_vmcall(vcpu, c->gpr);
 	memcpy(c->gpr, vcpu->guest, sizeof(vcpu->guest));
@@ -96,9 +96,10 @@ static void leave_guest(struct tdxc_sim_module *m, uint32_t lp,
 
 	tdxc_sim_epoch_leave(td->tdcs, vcpu->epoch);
 	tdxc_store_release(&vcpu->state, VS_READY);
-	here->in_guest = false;
 	for (i = RUNNING_LOCKS; i-- > 0;)
 		tdxc_sim_unlock_shared(here->held[i]);
+	/* last: SYS.DISABLE takes the memory back once no LP is in a guest */
+	tdxc_store_release(&here->in_guest, 0);
 }
 
 static void exit_with(struct tdxc_sim_regs *regs, uint64_t reason)
@@ -250,7 +251,8 @@ static enum tdxc_sim_outcome accept(struct tdxc_sim_module *m, uint32_t lp,
 	if (status == 0) {
 		if (tdxc_sim_sept_walk(m, &td, gpa, level, &at))
 			status = accept_at(m, &td, &at, &violated);
-		else if (tdxc_sim_sept_state(*at.entry) == SS_MAPPED)
+		else if (tdxc_sim_sept_state(tdxc_load_acquire(at.entry)) ==
+			 SS_MAPPED)
 			status = STATUS(ST_ALREADY_ACCEPTED, at.level);
 		else
 			violated = true;
@@ -333,10 +335,12 @@ void tdxc_sim_violation_exit(struct tdxc_sim_module *m, uint32_t lp,
 	struct tdxc_sim_vcpu *vcpu = vcpu_of(m, lp, &td);
 	uint64_t extended = 0;
 	struct tdxc_sim_sept at;
+	uint64_t entry;
 
 	(void)tdxc_sim_sept_walk(m, &td, gpa & ~(PAGE_BYTES - 1), 0, &at);
-	if (tdxc_sim_sept_state(*at.entry) == SS_PENDING)
-		extended = extended_info(6, 0, at.level, *at.entry);
+	entry = tdxc_load_acquire(at.entry);
+	if (tdxc_sim_sept_state(entry) == SS_PENDING)
+		extended = extended_info(6, 0, at.level, entry);
 	leave_guest(m, lp, &td, vcpu);
 	violation(regs, write ? VIOLATION_WRITE : VIOLATION_READ, extended,
 		  gpa);

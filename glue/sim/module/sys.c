@@ -148,6 +148,15 @@ uint64_t tdxc_sim_sys_lp_shutdown(struct tdxc_sim_call *c)
 	return 0;
 }
 
+/* From here on no call gets past the dispatcher; false: some already were. A
+ * call counts itself inside before it looks at the state, this looks the other
+ * way round, and both are fully ordered: one of them sees the other. */
+static bool stop_others(struct tdxc_sim_module *m)
+{
+	(void)tdxc_xchg(&m->state, TDXC_SIM_SHUTDOWN);
+	return tdxc_load_acquire(&m->inside) == 1;
+}
+
 /* The hand-over version this module offers, and the least it accepts, is 0. */
 uint64_t tdxc_sim_sys_shutdown(struct tdxc_sim_call *c)
 {
@@ -159,8 +168,7 @@ uint64_t tdxc_sim_sys_shutdown(struct tdxc_sim_call *c)
 	status = hold_global(c, true);
 	if (status != 0)
 		return status;
-	tdxc_store_release(&m->state, TDXC_SIM_SHUTDOWN);
-	if (tdxc_load_acquire(&m->inside) != 1) {
+	if (!stop_others(m)) {
 		tdxc_store_release(&m->state, TDXC_SIM_READY);
 		return STATUS(ST_SYS_BUSY, 0);
 	}
@@ -183,7 +191,7 @@ static bool any_guest_runs(const struct tdxc_sim_module *m)
 	uint32_t i;
 
 	for (i = 0; i < m->platform.nr_lps; i++) {
-		if (m->lps[i].in_guest)
+		if (tdxc_load_acquire(&m->lps[i].in_guest) != 0)
 			return true;
 	}
 	return false;
@@ -206,28 +214,43 @@ static void forget_everything(struct tdxc_sim_module *m)
 	tdxc_store_release(&m->state, TDXC_SIM_SYSINIT_PENDING);
 }
 
+/* False: an interrupt came first; what is done stays done. */
+static bool flush_everything(struct tdxc_sim_call *c)
+{
+	struct tdxc_sim_module *m = c->m;
+	uint32_t blocks = m->platform.cache_blocks;
+	uint32_t all = blocks * m->platform.nr_packages;
+
+	while (m->disable_step < all) {
+		m->ops->flush_block(m->ctx, m->disable_step / blocks,
+				    m->disable_step % blocks);
+		m->disable_step++;
+		if (m->disable_step < all &&
+		    m->ops->interrupt_pending(m->ctx, c->lp))
+			return false;
+	}
+	return true;
+}
+
 /* All TDs and keys go, caches are written back, and the module can be
  * initialised again (inferred from linux-host-tdx.md 8.3: resumable, makes
  * progress between calls, and a next kernel may start from zero). */
 uint64_t tdxc_sim_sys_disable(struct tdxc_sim_call *c)
 {
 	struct tdxc_sim_module *m = c->m;
-	uint32_t blocks = m->platform.cache_blocks;
 	uint64_t status = hold_global(c, true);
 
 	if (status != 0)
 		return status;
 	if (c->gpr[TDXC_SIM_RCX] != 0)
 		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RCX);
-	if (tdxc_load_acquire(&m->inside) != 1 || any_guest_runs(m))
-		return STATUS(ST_SYS_BUSY, 0);
-	while (m->disable_step < blocks * m->platform.nr_packages) {
-		m->ops->flush_block(m->ctx, m->disable_step / blocks,
-				    m->disable_step % blocks);
-		m->disable_step++;
-		if (m->ops->interrupt_pending(m->ctx, c->lp) &&
-		    m->disable_step < blocks * m->platform.nr_packages)
-			return STATUS(ST_INTERRUPTED_RESUMABLE, 0);
+	if (!stop_others(m) || any_guest_runs(m))
+		status = STATUS(ST_SYS_BUSY, 0);
+	else if (!flush_everything(c))
+		status = STATUS(ST_INTERRUPTED_RESUMABLE, 0);
+	if (status != 0) {
+		tdxc_store_release(&m->state, TDXC_SIM_READY);
+		return status;
 	}
 	forget_everything(m);
 	return 0;

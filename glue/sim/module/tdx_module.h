@@ -153,8 +153,8 @@ struct tdxc_sim_cache_wb {
 /** What runs on a logical processor. */
 struct tdxc_sim_lp {
 	bool initialized;
-	bool in_guest;
-	uint64_t tdvpr; /**< While in guest: the vCPU and its TD. */
+	uint64_t in_guest; /**< 1 while a vCPU runs here, else 0. */
+	uint64_t tdvpr;	   /**< While in guest: the vCPU and its TD. */
 	uint64_t tdr;
 	uint64_t *held[4]; /**< Locks a running vCPU keeps. */
 };
