@@ -208,6 +208,19 @@ int tdxc_sim_machine_store_nt(struct tdxc_sim_machine *machine, uint32_t lp,
 	return err == TDXC_OK ? store(machine, STORE_DIRECT, &span, in) : err;
 }
 
+int tdxc_sim_machine_pconfig(struct tdxc_sim_machine *machine, uint32_t lp,
+			     uint32_t keyid)
+{
+	if (lp >= machine->platform.nr_lps)
+		return TDXC_E_INVAL;
+	if (machine->options.sme || keyid == 0 ||
+	    keyid > machine->platform.shared_keyids)
+		return TDXC_E_RANGE;
+	if (machine->lines)
+		tdxc_sim_lines_new_key(machine->lines, keyid);
+	return TDXC_OK;
+}
+
 int tdxc_sim_machine_clflush(struct tdxc_sim_machine *machine, uint32_t lp,
 			     uint64_t pa, size_t bytes)
 {

@@ -119,9 +119,13 @@ void tdxc_sim_lines_new_key(struct tdxc_sim_lines *lines, uint32_t keyid)
 	(void)pthread_mutex_unlock(&lines->lock);
 }
 
-/* KeyID 0 with its first key is 0: memory at power on. */
+/* KeyID 0 with its first key is 0: memory at power on. A KeyID for software
+ * that was given no key works with that of KeyID 0. */
 static line_tag tag_now(const struct tdxc_sim_lines *lines, uint32_t keyid)
 {
+	if (lines->generations[keyid] == 0 &&
+	    !tdxc_sim_lines_private(lines, keyid))
+		return 0;
 	return (line_tag)lines->generations[keyid] << 16 | keyid;
 }
 
@@ -250,6 +254,8 @@ bool tdxc_sim_lines_fetch(struct tdxc_sim_lines *lines,
 	if (bytes)
 		memcpy(words, bytes + (size_t)line * TDXC_SIM_LINE,
 		       TDXC_SIM_LINE);
+	if (is_poisoned(page, line))
+		wrote = ~wrote;
 	if (wrote != reads)
 		scramble(words, at->pa & ~(uint64_t)(TDXC_SIM_LINE - 1), wrote,
 			 reads);

@@ -228,6 +228,8 @@ static bool make_lines(struct tdxc_sim_machine *machine)
 		config.nr_private = 0;
 	}
 	machine->lines = tdxc_sim_lines_create(&config);
+	if (machine->lines && machine->options.sme)
+		tdxc_sim_lines_new_key(machine->lines, 1);
 	return machine->lines != NULL;
 }
 

@@ -124,6 +124,12 @@ int tdxc_sim_machine_movdir64b(struct tdxc_sim_machine *machine, uint32_t lp,
 int tdxc_sim_machine_store_nt(struct tdxc_sim_machine *machine, uint32_t lp,
 			      uint64_t pa, const void *in, size_t bytes);
 
+/* PCONFIG: a new key for a shared KeyID other than 0 (else TDXC_E_RANGE); until
+ * then it works with the key of KeyID 0. Its cached lines are the caller's to
+ * flush. */
+int tdxc_sim_machine_pconfig(struct tdxc_sim_machine *machine, uint32_t lp,
+			     uint32_t keyid);
+
 /* --- caches; without the line model there is nothing to do ------------------
  */
 
