@@ -31,6 +31,7 @@ struct cli_command {
 
 int cli_plan(int argc, char **argv);
 int cli_decode(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 
 /*
  * -h, --help, --usage and --version. A command's argp makes this a child and

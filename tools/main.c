@@ -16,6 +16,8 @@ static const struct cli_command commands[] = {
 	 cli_plan},
 	{"decode", "explain completion status words of the TDX module",
 	 cli_decode},
+	{"replay", "make recorded requests again, on the software TDX module",
+	 cli_replay},
 };
 
 #define NR_COMMANDS (sizeof commands / sizeof commands[0])

@@ -2,7 +2,7 @@
 /*
  * The trace reader on arbitrary text: it ends, and an error has a line.
  */
-#include "../trace/trace.h"
+#include "trace/trace.h"
 
 #include <stdlib.h>
 

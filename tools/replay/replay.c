@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../trace/trace.h"
 #include "machine.h"
-#include "trace.h"
 
 /* Registers of a trace line, in its order. */
 static const int line_regs[TRACE_NR_REGS] = {0, 1, 2, 8, 9, 10, 11, 12, 13};
+
+/* Steps of one SYS.TDMR.INIT: 64 TiB by 4 MiB, twice over. */
+#define MAX_STEPS ((uint64_t)1 << 25)
 
 struct player {
 	struct trace trace;
@@ -17,8 +20,14 @@ struct player {
 	bool powered;
 	char name[TRACE_NAME_SIZE];
 	struct replay_totals *totals;
-	FILE *report;
-	uint64_t max;
+	struct replay_report *report;
+};
+
+/* What came of a request. */
+struct got {
+	bool side_wrong; /* not made: the LP was on the other side */
+	enum tdxc_sim_outcome outcome;
+	struct tdxc_sim_regs regs;
 };
 
 static void platform_of(const struct trace_platform *t,
@@ -52,8 +61,8 @@ static int power_cycle(struct player *p)
 	p->totals->cases++;
 	if (p->powered)
 		return tdxc_sim_machine_reset(&p->machine, &platform);
-	p->powered = true;
-	return tdxc_sim_machine_init(&p->machine, &platform, 1);
+	p->powered = tdxc_sim_machine_init(&p->machine, &platform, 1) == 0;
+	return p->powered ? 0 : -1;
 }
 
 static void to_regs(const uint64_t *line, struct tdxc_sim_regs *regs)
@@ -63,121 +72,161 @@ static void to_regs(const uint64_t *line, struct tdxc_sim_regs *regs)
 		regs->gpr[line_regs[i]] = line[i];
 }
 
-static bool may_report(const struct player *p)
+/* Count a difference; whether it is still to be printed. */
+static bool note_mismatch(struct player *p)
 {
-	return p->report && p->totals->mismatches <= p->max;
+	p->totals->mismatches++;
+	if (!p->report || p->report->printed >= p->report->max)
+		return false;
+	p->report->printed++;
+	return true;
 }
 
-static void print_answer(FILE *f, int outcome, const uint64_t *regs)
+static void print_answer(FILE *f, int kind, const uint64_t *regs,
+			 const bool *any)
 {
 	static const char *const names[] = {"ret", "ret enter", "ret exit"};
 
-	(void)fprintf(f, "%s", names[outcome]);
-	for (int i = 0; i < TRACE_NR_REGS; i++)
-		(void)fprintf(f, " %" PRIx64, regs[i]);
+	(void)fputs(names[kind], f);
+	for (int i = 0; i < TRACE_NR_REGS; i++) {
+		if (any && any[i])
+			(void)fputs(" *", f);
+		else
+			(void)fprintf(f, " %" PRIx64, regs[i]);
+	}
 }
 
-static void mismatch(struct player *p, const struct trace_answer *want,
-		     enum tdxc_sim_outcome outcome,
-		     const struct tdxc_sim_regs *got)
+static void print_want(FILE *f, const struct trace_answer *want)
+{
+	(void)fputs(" want ", f);
+	if (want->kind == TRACE_RET_ENTER && want->nr_listed == 0)
+		(void)fputs("ret enter", f);
+	else
+		print_answer(f, (int)want->kind, want->regs, want->any);
+	(void)fputc('\n', f);
+}
+
+static void mismatch(struct player *p, const struct trace_event *e,
+		     const struct got *got)
 {
 	uint64_t regs[TRACE_NR_REGS];
+	FILE *f;
 
-	p->totals->mismatches++;
-	if (!may_report(p))
+	if (!note_mismatch(p))
 		return;
-	for (int i = 0; i < TRACE_NR_REGS; i++)
-		regs[i] = got->gpr[line_regs[i]];
-	(void)fprintf(p->report, "%s:%u: case %s: got ", p->trace.path,
-		      want->line, p->name);
-	print_answer(p->report, (int)outcome, regs);
-	(void)fprintf(p->report, " want ");
-	print_answer(p->report, (int)want->kind, want->regs);
-	(void)fputc('\n', p->report);
+	f = p->report->stream;
+	(void)fprintf(f, "%s:%u: case %s: got ", p->trace.path, e->answer.line,
+		      p->name);
+	if (got->side_wrong) {
+		(void)fprintf(f, "nothing, LP %" PRIx64 " is not in guest",
+			      e->request.lp);
+	} else {
+		for (int i = 0; i < TRACE_NR_REGS; i++)
+			regs[i] = got->regs.gpr[line_regs[i]];
+		print_answer(f, (int)got->outcome, regs, NULL);
+	}
+	print_want(f, &e->answer);
 }
 
-static bool agrees(const struct trace_answer *want,
-		   enum tdxc_sim_outcome outcome,
-		   const struct tdxc_sim_regs *got)
+static bool agrees(const struct trace_answer *want, const struct got *got)
 {
-	if ((int)want->kind != (int)outcome)
+	if (got->side_wrong || (int)want->kind != (int)got->outcome)
 		return false;
 	if (want->kind == TRACE_RET_ENTER && want->nr_listed == 0)
 		return true;
 	for (int i = 0; i < TRACE_NR_REGS; i++) {
-		if (!want->any[i] && got->gpr[line_regs[i]] != want->regs[i])
+		if (!want->any[i] &&
+		    got->regs.gpr[line_regs[i]] != want->regs[i])
 			return false;
 	}
 	return true;
 }
 
-static enum tdxc_sim_outcome perform(struct player *p,
-				     const struct trace_request *r,
-				     struct tdxc_sim_regs *regs)
+/* The guest on an LP goes, whatever the trace says of it. */
+static void force_out(struct player *p, uint32_t lp)
 {
-	struct tdxc_sim_module *m = &p->machine.module;
-	uint32_t lp = (uint32_t)r->lp;
-	bool in_guest = m->lps[lp].in_guest;
+	struct tdxc_sim_regs regs;
 
-	to_regs(r->regs, regs);
-	switch (r->kind) {
-	case TRACE_TDCALL:
-		if (in_guest)
-			return tdxc_sim_tdcall(m, lp, regs);
-		break;
-	case TRACE_EXIT:
-		if (!in_guest)
-			break;
-		tdxc_sim_interrupt_exit(m, lp, regs);
-		return TDXC_SIM_EXITED;
-	default:
-		if (!in_guest)
-			return tdxc_sim_seamcall(m, lp, regs);
-		break;
+	if (p->machine.module.lps[lp].in_guest)
+		tdxc_sim_machine_interrupt_exit(&p->machine, lp, &regs);
+}
+
+/* The LP is a case's number below the platform's, which the reader checks. */
+static void perform(struct player *p, const struct trace_request *r,
+		    struct got *got)
+{
+	uint32_t lp = (uint32_t)r->lp;
+	bool host = r->kind == TRACE_CALL || r->kind == TRACE_UNTIL;
+
+	to_regs(r->regs, &got->regs);
+	got->side_wrong = false;
+	if (host) {
+		/* in guest only after an answer that went wrong */
+		force_out(p, lp);
+		got->outcome =
+			tdxc_sim_machine_seamcall(&p->machine, lp, &got->regs);
+	} else if (!p->machine.module.lps[lp].in_guest) {
+		got->side_wrong = true;
+	} else if (r->kind == TRACE_TDCALL) {
+		got->outcome =
+			tdxc_sim_machine_tdcall(&p->machine, lp, &got->regs);
+	} else {
+		tdxc_sim_machine_interrupt_exit(&p->machine, lp, &got->regs);
+		got->outcome = TDXC_SIM_EXITED;
 	}
-	/* an earlier answer went wrong: this one cannot be right */
-	memset(regs, 0xFF, sizeof(*regs));
-	return TDXC_SIM_RETURNED;
 }
 
 /* The call again and again until RDX is the end named; every call but the last
- * must succeed and not be there yet. Bounded: a TDMR step is 4 MiB at least. */
-static enum tdxc_sim_outcome perform_until(struct player *p,
-					   const struct trace_request *r,
-					   struct tdxc_sim_regs *regs)
+ * must succeed and not be there yet. A step need not be the reference's. */
+static void perform_until(struct player *p, const struct trace_request *r,
+			  struct got *got)
 {
-	uint64_t left = 1u << 20;
-	enum tdxc_sim_outcome outcome;
+	uint64_t left = MAX_STEPS;
 
 	do {
-		outcome = perform(p, r, regs);
-	} while (outcome == TDXC_SIM_RETURNED && regs->gpr[0] == 0 &&
-		 regs->gpr[2] != r->end && --left != 0);
-	return outcome;
+		perform(p, r, got);
+	} while (got->outcome == TDXC_SIM_RETURNED &&
+		 got->regs.gpr[TDXC_SIM_RAX] == 0 &&
+		 got->regs.gpr[TDXC_SIM_RDX] != r->end && --left != 0);
+}
+
+/* Every one of the calls is made, so that what follows finds the state it
+ * expects; `got` is the first answer that differs, or the last. */
+static void perform_repeat(struct player *p, const struct trace_event *e,
+			   struct got *got)
+{
+	uint64_t left = e->request.count;
+	struct got more;
+
+	perform(p, &e->request, got);
+	while (left-- > 1) {
+		perform(p, &e->request, &more);
+		if (agrees(&e->answer, got))
+			*got = more;
+	}
+}
+
+/* Where the trace has the LP after this request. */
+static bool belongs_in_guest(const struct trace_event *e)
+{
+	return e->answer.kind == TRACE_RET_ENTER ||
+	       (e->answer.kind == TRACE_RET && e->request.kind == TRACE_TDCALL);
 }
 
 static void play_request(struct player *p, const struct trace_event *e)
 {
-	const struct trace_request *r = &e->request;
-	struct tdxc_sim_regs regs;
-	enum tdxc_sim_outcome outcome;
-	uint64_t left = r->count;
+	struct got got = {0};
 
 	p->totals->calls++;
-	if (r->lp >= p->machine.platform.nr_lps) {
-		memset(&regs, 0xFF, sizeof(regs));
-		mismatch(p, &e->answer, TDXC_SIM_RETURNED, &regs);
+	if (e->request.kind == TRACE_UNTIL)
+		perform_until(p, &e->request, &got);
+	else
+		perform_repeat(p, e, &got);
+	if (agrees(&e->answer, &got))
 		return;
-	}
-	if (r->kind == TRACE_UNTIL) {
-		outcome = perform_until(p, r, &regs);
-	} else {
-		do {
-			outcome = perform(p, r, &regs);
-		} while (agrees(&e->answer, outcome, &regs) && left-- > 1);
-	}
-	if (!agrees(&e->answer, outcome, &regs))
-		mismatch(p, &e->answer, outcome, &regs);
+	mismatch(p, e, &got);
+	if (!belongs_in_guest(e))
+		force_out(p, (uint32_t)e->request.lp);
 }
 
 static void play_fill(struct player *p, const struct trace_event *e)
@@ -206,9 +255,8 @@ static void play_check(struct player *p, const struct trace_event *e)
 
 		if (e->words[i].any || got == e->words[i].value)
 			continue;
-		p->totals->mismatches++;
-		if (may_report(p))
-			(void)fprintf(p->report,
+		if (note_mismatch(p))
+			(void)fprintf(p->report->stream,
 				      "%s:%u: case %s: got %" PRIx64
 				      " at %" PRIx64 " want %" PRIx64 "\n",
 				      p->trace.path, e->line, p->name, got,
@@ -251,36 +299,79 @@ static int play(struct player *p, const struct trace_event *e)
 	return 0;
 }
 
-int replay_file(const char *path, struct replay_totals *totals, FILE *report,
-		uint64_t max, char *error, size_t error_bytes)
+static struct player *new_player(struct replay_totals *totals,
+				 struct replay_report *report)
 {
 	struct player *p = calloc(1, sizeof(*p));
+
+	if (p) {
+		p->totals = totals;
+		p->report = report;
+	}
+	return p;
+}
+
+/* All of an open trace. */
+static int run(struct player *p, char *error, size_t error_bytes)
+{
 	struct trace_event event;
-	int err = 0;
+
+	while (trace_next(&p->trace, &event)) {
+		if (play(p, &event) == 0)
+			continue;
+		(void)snprintf(error, error_bytes,
+			       "%s:%u: case %s: this platform cannot be built",
+			       p->trace.path, event.line, p->name);
+		return -1;
+	}
+	if (p->trace.error[0] == '\0')
+		return 0;
+	(void)snprintf(error, error_bytes, "%s:%u: %s", p->trace.path,
+		       p->trace.error_line != 0 ? p->trace.error_line : 1,
+		       p->trace.error);
+	return -1;
+}
+
+static void end(struct player *p)
+{
+	trace_close(&p->trace);
+	if (p->powered)
+		tdxc_sim_machine_fini(&p->machine);
+	free(p);
+}
+
+int replay_file(const char *path, struct replay_totals *totals,
+		struct replay_report *report, char *error, size_t error_bytes)
+{
+	struct player *p = new_player(totals, report);
+	int err = -1;
 
 	if (!p) {
 		(void)snprintf(error, error_bytes, "%s: out of memory", path);
 		return -1;
 	}
-	p->totals = totals;
-	p->report = report;
-	p->max = max;
-	if (trace_open(&p->trace, path)) {
-		while (err == 0 && trace_next(&p->trace, &event))
-			err = play(p, &event);
+	if (trace_open(&p->trace, path))
+		err = run(p, error, error_bytes);
+	else
+		(void)snprintf(error, error_bytes, "%s: %s", path,
+			       p->trace.error);
+	end(p);
+	return err;
+}
+
+int replay_text(const char *name, const char *text, size_t size,
+		struct replay_totals *totals, struct replay_report *report,
+		char *error, size_t error_bytes)
+{
+	struct player *p = new_player(totals, report);
+	int err;
+
+	if (!p) {
+		(void)snprintf(error, error_bytes, "%s: out of memory", name);
+		return -1;
 	}
-	if (p->trace.error[0] != '\0') {
-		(void)snprintf(error, error_bytes, "%s:%u: %s", path,
-			       p->trace.error_line, p->trace.error);
-		err = -1;
-	} else if (err != 0) {
-		(void)snprintf(error, error_bytes,
-			       "%s: platform of case %s cannot be built", path,
-			       p->name);
-	}
-	trace_close(&p->trace);
-	if (p->powered)
-		tdxc_sim_machine_fini(&p->machine);
-	free(p);
+	trace_open_text(&p->trace, name, text, size);
+	err = run(p, error, error_bytes);
+	end(p);
 	return err;
 }

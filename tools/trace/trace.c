@@ -288,7 +288,11 @@ static bool request_repeat(struct trace *t, struct trace_request *r)
 {
 	if (t->nr_tokens < 3 || !token_is(t->tokens[2], "call"))
 		return trace_fail(t, "expected repeat N call");
-	return trace_number(t, 1, &r->count) && request_call(t, r, 3);
+	if (!trace_number(t, 1, &r->count))
+		return false;
+	if (r->count < 1 || r->count > TRACE_MAX_REPEATS)
+		return trace_fail(t, "repeat: expected a count of 1..1000000");
+	return request_call(t, r, 3);
 }
 
 static bool request_until(struct trace *t, struct trace_request *r)

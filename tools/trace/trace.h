@@ -27,6 +27,9 @@
 
 #define TRACE_MAX_CMRS	32
 #define TRACE_NAME_SIZE 41 /* 40 characters and the terminator. */
+/* A line is one request however often it repeats it; a count beyond this is a
+ * slip of the pen, and would look like a player that hangs. */
+#define TRACE_MAX_REPEATS 0x1000000u
 
 /* RAX RCX RDX R8 R9 R10 R11 R12 R13, in this order. */
 enum trace_reg { TRACE_RAX, TRACE_RCX, TRACE_RDX, TRACE_R8, TRACE_NR_REGS = 9 };
