@@ -49,8 +49,9 @@ int cli_out_close(struct cli_out *out)
 {
 	int failed = ferror(out->stream);
 
-	/* Closing flushes, and that may fail where every write succeeded. */
-	if (fclose(out->stream))
+	/* Closing flushes, and that may fail where every write succeeded.
+	 * Glibc then gives the text up, and may still report success. */
+	if (fclose(out->stream) || !out->text)
 		failed = 1;
 	out->stream = NULL;
 	if (!failed)

@@ -129,26 +129,36 @@ int map_option_cmr(const char *arg, struct map_list *cmrs,
 	return add_cmr(&r, cmrs, base, size);
 }
 
+/* The list as the module would report it; NULL: no memory. */
+static struct tdxc_cmr *cmrs_as_reported(const struct map_list *list)
+{
+	struct tdxc_cmr *raw = calloc(list->nr + 1, sizeof *raw);
+	size_t i;
+
+	for (i = 0; raw && i < list->nr; i++) {
+		raw[i].base = list->entries[i].range.start;
+		raw[i].size = tdxc_range_size(list->entries[i].range);
+	}
+	return raw;
+}
+
 int map_cmrs_listed(const struct map_list *list, const char *name,
 		    struct tdxc_range **cmrs, size_t *nr,
 		    struct map_error *error)
 {
-	struct tdxc_cmr *raw = calloc(list->nr + 1, sizeof *raw);
+	struct tdxc_cmr *raw = cmrs_as_reported(list);
 	struct tdxc_range *out = calloc(list->nr + 1, sizeof *out);
 	struct tdxc_cmr_fault fault = {TDXC_CMR_FAULT_NONE, 0};
 	struct map_reader r;
-	size_t i;
 	int err = MAP_OK;
 
+	*cmrs = NULL;
+	*nr = 0;
 	map_reader_init(&r, "", 0, name, error);
-	if (!raw || !out)
+	if (!raw || !out) {
 		err = map_refuse_memory(&r);
-	for (i = 0; err == MAP_OK && i < list->nr; i++) {
-		raw[i].base = list->entries[i].range.start;
-		raw[i].size = tdxc_range_size(list->entries[i].range);
-	}
-	if (err == MAP_OK && tdxc_cmr_read(raw, list->nr, MAP_PA_BITS, out, nr,
-					   &fault) != TDXC_OK) {
+	} else if (tdxc_cmr_read(raw, list->nr, MAP_PA_BITS, out, nr, &fault) !=
+		   TDXC_OK) {
 		if (fault.index < list->nr)
 			r.number = list->entries[fault.index].line;
 		err = map_refuse(&r,
@@ -172,6 +182,7 @@ int map_cmrs_ram(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
 	size_t nr_ram;
 	size_t i;
 
+	*cmrs = NULL;
 	*nr = 0;
 	if (map_ram(map, &ram, &nr_ram) != MAP_OK)
 		return MAP_E_NOMEM;
@@ -234,6 +245,8 @@ int map_cmrs_span(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
 	described = described_ranges(map, &nr_described);
 	if (!described) {
 		free(*cmrs);
+		*cmrs = NULL;
+		*nr = 0;
 		return MAP_E_NOMEM;
 	}
 	*nr = span_gaps(*cmrs, *nr, described, nr_described);

@@ -11,19 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define A_FILE "a file that can be read"
+#define LINES  "the lines of a memory map or list"
+
 struct file_text {
 	char *text;
 	size_t len;
 };
 
 static int refuse_file(const char *path, struct map_error *error, size_t line,
-		       const char *why)
+		       const char *why, const char *expected)
 {
 	struct map_reader r;
 
 	map_reader_init(&r, "", 0, path, error);
 	r.number = line;
-	return map_refuse(&r, "%s; expected a readable file", why);
+	return map_refuse(&r, "%s; expected %s", why, expected);
 }
 
 static int no_memory(const char *path, struct map_error *error)
@@ -53,13 +56,13 @@ static int read_stream(FILE *f, const char *path, struct file_text *t,
 		got = fread(t->text + t->len, 1, room - t->len, f);
 		t->len += got;
 		if (t->len > MAP_MAX_BYTES)
-			return refuse_file(path, error, 0,
-					   "larger than 64 MiB");
+			return refuse_file(path, error, 0, "larger than 64 MiB",
+					   LINES);
 	} while (got > 0);
 	if (ferror(f))
-		return refuse_file(path, error, 0, strerror(errno));
+		return refuse_file(path, error, 0, strerror(errno), A_FILE);
 	if (t->len == 0)
-		return refuse_file(path, error, 1, "the file is empty");
+		return refuse_file(path, error, 1, "the file is empty", LINES);
 	return MAP_OK;
 }
 
@@ -76,8 +79,10 @@ static int read_path(const char *path, const char **name, struct file_text *t,
 		*name = "<stdin>";
 	else
 		f = fopen(path, "re");
+	if (!f && errno == ENOMEM)
+		return no_memory(path, error);
 	if (!f)
-		return refuse_file(path, error, 0, strerror(errno));
+		return refuse_file(path, error, 0, strerror(errno), A_FILE);
 	err = read_stream(f, *name, t, error);
 	if (f != stdin)
 		(void)fclose(f);

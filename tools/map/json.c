@@ -12,6 +12,7 @@
  */
 #include "parse.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -237,12 +238,14 @@ static int json_read(struct map_reader *r, struct map *map, const json_t *root)
 int map_parse_json(struct map_reader *r, struct map *map)
 {
 	json_error_t error;
-	json_t *root =
-		json_loadb(r->rest.at, (size_t)(r->rest.end - r->rest.at),
-			   JSON_REJECT_DUPLICATES, &error);
+	json_t *root;
 	int err;
 
-	if (!root && json_error_code(&error) == json_error_out_of_memory)
+	errno = 0;
+	root = json_loadb(r->rest.at, (size_t)(r->rest.end - r->rest.at),
+			  JSON_REJECT_DUPLICATES, &error);
+	/* Jansson itself says so in some places only. */
+	if (!root && errno == ENOMEM)
 		return map_refuse_memory(r);
 	if (!root) {
 		r->number = error.line > 0 ? (size_t)error.line : 1;

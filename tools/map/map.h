@@ -175,7 +175,8 @@ int map_ram(const struct map *map, struct tdxc_plan_ram **ram, size_t *nr);
 /**
  * @brief `--cmr ram`: convertible memory is the RAM above 1 MiB, no more.
  * @param[in]  map  Map.
- * @param[out] cmrs Joined, ascending. Owned by the caller, free().
+ * @param[out] cmrs Joined, ascending. Owned by the caller, free(); NULL on
+ *                  failure.
  * @param[out] nr   Entries of @p cmrs.
  * @return #map_result (MAP_OK or MAP_E_NOMEM)
  */

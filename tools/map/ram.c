@@ -52,6 +52,8 @@ int map_ram(const struct map *map, struct tdxc_plan_ram **ram, size_t *nr)
 	size_t n = 0;
 	size_t i;
 
+	*ram = NULL;
+	*nr = 0;
 	if (!out)
 		return MAP_E_NOMEM;
 	for (i = 0; i < map->memory.nr; i++) {
