@@ -99,7 +99,7 @@ static void try_sizes(struct tdxc_plan_work *w)
 	choose_spans(w, max_gibs);
 	tdxc_plan_evaluate_(w, &no_pamt);
 	w->lost_no_pamt = w->coarse ? tdxc_plan_lost_floor_(w) : no_pamt.lost;
-	while (!place_and_remember(w) || w->now.score.lost > no_pamt.lost) {
+	while (!place_and_remember(w) || w->now.score.lost > w->lost_no_pamt) {
 		if (max_gibs == 1)
 			break;
 		max_gibs = smaller_size(w, max_gibs);
@@ -176,7 +176,8 @@ static bool is_surely_best(struct tdxc_plan_work *w)
 		small += tdxc_plan_pamt_bytes(limits, TDXC_PAMT_2M, gibs) +
 			 tdxc_plan_pamt_bytes(limits, TDXC_PAMT_1G, gibs);
 	}
-	if (w->best.score.pamt_bytes != pamt)
+	if (w->best.score.pamt_bytes != pamt ||
+	    w->best.nr_spans != w->now.nr_spans)
 		return false;
 	for (i = 0; i < w->nr_blocks; i++) {
 		if (could_be_filled(w, &w->blocks[i], unit, small))
@@ -226,11 +227,16 @@ static void put_tdmr(struct tdxc_plan_work *w, uint32_t s)
 			&w->config->limits, (enum tdxc_pamt_level)level, gibs);
 }
 
+/* PAMTs of so many bytes can at best all lie in RAM that is lost anyway. */
+static uint64_t floor_of(const struct tdxc_plan_work *w, uint64_t pamt_bytes)
+{
+	return w->lost_no_pamt > pamt_bytes ? w->lost_no_pamt - pamt_bytes : 0;
+}
+
 static void publish(struct tdxc_plan_work *w, struct tdxc_plan *plan,
 		    bool proven)
 {
 	const struct tdxc_plan_score *score = &w->best.score;
-	uint64_t floor = w->lost_no_pamt;
 	uint32_t i;
 
 	for (i = 0; i < w->best.nr_spans; i++)
@@ -240,13 +246,13 @@ static void publish(struct tdxc_plan_work *w, struct tdxc_plan *plan,
 
 		w->tdmrs[item->span].pamt[item->level] = item->at;
 	}
-	floor = floor > score->pamt_bytes ? floor - score->pamt_bytes : 0;
 	plan->tdmrs = w->tdmrs;
 	plan->nr_tdmrs = w->best.nr_spans;
 	plan->proven = proven;
 	plan->pamt_bytes = score->pamt_bytes;
 	plan->lost_bytes = score->lost;
-	plan->lost_bound = proven ? score->lost : floor;
+	plan->lost_bound =
+		proven ? score->lost : floor_of(w, score->pamt_bytes);
 	plan->config = w->config;
 	plan->work = w;
 	tdxc_plan_lay_areas_(w, plan);
@@ -300,5 +306,7 @@ int tdxc_plan_place(struct tdxc_plan *plan, uint32_t i,
 		return TDXC_E_INVAL;
 	for (level = 0; level < TDXC_PAMT_LEVELS; level++)
 		plan->tdmrs[i].pamt[level] = pamt[level];
+	plan->proven = false;
+	plan->lost_bound = floor_of(plan->work, plan->pamt_bytes);
 	return TDXC_OK;
 }

@@ -211,8 +211,9 @@ TDXC_MUST_CHECK int tdxc_plan_make(struct tdxc_plan *plan,
 /**
  * @brief Tell the plan where the caller put the PAMT of one TDMR.
  *
- * The suggestion is replaced. Anything wrong with the place is found by
- * tdxc_plan_seal(), when all are known.
+ * The suggestion is replaced, and what make proved about the layout with it:
+ * proven becomes false, lost_bound what holds for any place. Anything wrong
+ * with the place is found by tdxc_plan_seal(), when all are known.
  *
  * @param[in,out] plan Made, not sealed.
  * @param[in]     i    TDMR. @units{below nr_tdmrs}
