@@ -348,6 +348,67 @@ START_TEST(a_module_page_the_host_overwrote_is_a_machine_check_in_the_module)
 }
 END_TEST
 
+#define PAGES_EACH 50u
+
+struct crowd {
+	uint64_t first; /* page for GPA 1 MiB */
+	uint64_t done[RIG_LPS];
+};
+
+/* Again when another processor holds what this one needs. */
+static uint64_t augment_one(struct tdxc_sim_machine *machine, uint32_t lp,
+			    const struct crowd *crowd, uint64_t at)
+{
+	struct tdxc_sim_regs regs;
+	int tries = 100000;
+
+	do {
+		memset(&regs, 0, sizeof(regs));
+		regs.gpr[TDXC_SIM_RAX] = 6;
+		regs.gpr[TDXC_SIM_RCX] = at;
+		regs.gpr[TDXC_SIM_RDX] = rig.tdr;
+		regs.gpr[TDXC_SIM_R8] = crowd->first + at;
+		(void)tdxc_sim_machine_seamcall(machine, lp, &regs);
+	} while (regs.gpr[TDXC_SIM_RAX] >> 32 == 0x80000200 && --tries != 0);
+	return regs.gpr[TDXC_SIM_RAX];
+}
+
+static void augment(struct tdxc_sim_machine *machine, uint32_t lp, void *arg)
+{
+	struct crowd *crowd = arg;
+
+	for (uint32_t i = 0; i < PAGES_EACH; i++) {
+		uint64_t at = (uint64_t)(lp * PAGES_EACH + i) * PAGE;
+
+		crowd->done[lp] += augment_one(machine, lp, crowd, at) == 0;
+		if (i % 8 == 0)
+			(void)tdxc_sim_machine_wbinvd(machine, lp);
+		tdxc_sim_machine_evict(machine, 16);
+	}
+}
+
+START_TEST(the_module_loses_nothing_when_caches_are_flushed_under_it)
+{
+	struct crowd crowd = {0};
+
+	rig_td(&rig);
+	crowd.first = rig.next;
+	rig.next += RIG_LPS * PAGES_EACH * PAGE;
+	ck_assert_int_eq(tdxc_sim_machine_start_lps(&rig.machine), 0);
+	for (uint32_t lp = 0; lp < RIG_LPS; lp++)
+		ck_assert_int_eq(tdxc_sim_machine_post(&rig.machine, lp,
+						       augment, &crowd),
+				 0);
+	ck_assert_int_eq(tdxc_sim_machine_stop_lps(&rig.machine, 120000), 0);
+	for (uint32_t lp = 0; lp < RIG_LPS; lp++)
+		ck_assert_uint_eq(crowd.done[lp], PAGES_EACH);
+	wbinvd_everywhere();
+	for (uint64_t i = 0; i < RIG_LPS * PAGES_EACH; i++)
+		ck_assert_uint_eq(RIG_CALL(&rig, 0, 29, i * PAGE, rig.tdr), 0);
+	ck_assert(no_events());
+}
+END_TEST
+
 /* --- instructions
  * ------------------------------------------------------------- */
 
@@ -601,6 +662,9 @@ int main(void)
 	tcase_add_test(
 		sight,
 		a_module_page_the_host_overwrote_is_a_machine_check_in_the_module);
+	tcase_add_test(
+		sight,
+		the_module_loses_nothing_when_caches_are_flushed_under_it);
 	suite_add_tcase(suite, sight);
 
 	tcase_add_checked_fixture(flush, up, down);
