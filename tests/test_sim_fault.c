@@ -31,7 +31,7 @@ static void up(void)
 
 static void down(void)
 {
-	if (fault.module)
+	if (fault.machine)
 		tdxc_sim_fault_detach(&fault);
 	sim_down(&f);
 }
@@ -46,7 +46,7 @@ static uint64_t call(uint32_t lp, uint64_t leaf, uint64_t rcx, uint64_t rdx)
 
 static void rule(struct tdxc_sim_fault_rule *rules, size_t n)
 {
-	tdxc_sim_fault_attach(&fault, &f.machine.module, rules, n, 7);
+	tdxc_sim_fault_attach(&fault, &f.machine, rules, n, 7);
 }
 
 START_TEST(the_nth_call_of_a_leaf_returns_the_status_and_does_nothing)

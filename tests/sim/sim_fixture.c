@@ -28,7 +28,7 @@ uint64_t sim_call(struct sim_fixture *f, uint32_t lp, const uint64_t in[5],
 	regs.gpr[TDXC_SIM_RDX] = in[2];
 	regs.gpr[TDXC_SIM_R8] = in[3];
 	regs.gpr[TDXC_SIM_R9] = in[4];
-	(void)tdxc_sim_seamcall(&f->machine.module, lp, &regs);
+	(void)tdxc_sim_machine_seamcall(&f->machine, lp, &regs);
 	if (out)
 		*out = regs;
 	return regs.gpr[TDXC_SIM_RAX];
@@ -148,6 +148,7 @@ static uint64_t configure(struct sim_fixture *f)
 uint64_t sim_up(struct sim_fixture *f, const struct sim_shape *shape)
 {
 	uint64_t bytes = shape->gib << 30;
+	const struct tdxc_sim_machine_options options = {.lines = shape->lines};
 	struct tdxc_sim_platform platform;
 	uint64_t status;
 
@@ -156,7 +157,8 @@ uint64_t sim_up(struct sim_fixture *f, const struct sim_shape *shape)
 	f->base = BASE;
 	f->end = BASE + shape->nr_tdmrs * bytes;
 	f->next = BASE;
-	if (tdxc_sim_machine_init(&f->machine, &platform, 1) != 0)
+	if (tdxc_sim_machine_init_with(&f->machine, &platform, 1, &options) !=
+	    0)
 		return UINT64_MAX;
 	status = configure(f);
 	for (uint32_t i = 0; status == 0 && i < shape->nr_tdmrs; i++)

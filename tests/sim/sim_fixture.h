@@ -20,6 +20,7 @@ struct sim_shape {
 	enum tdxc_sim_profile profile;
 	bool dynamic_pamt;
 	bool reserved; /* the last MiB of each TDMR is */
+	bool lines;    /* with the line model */
 };
 
 struct sim_fixture {

@@ -109,26 +109,26 @@ static const struct tdxc_sim_ops ops = {
 };
 
 void tdxc_sim_fault_attach(struct tdxc_sim_fault *fault,
-			   struct tdxc_sim_module *module,
+			   struct tdxc_sim_machine *machine,
 			   struct tdxc_sim_fault_rule *rules, size_t nr_rules,
 			   uint64_t seed)
 {
 	memset(fault, 0, sizeof(*fault));
-	fault->module = module;
+	fault->machine = machine;
 	fault->rules = rules;
 	fault->nr_rules = nr_rules;
 	fault->seed = seed;
-	fault->ops = module->ops;
-	fault->ctx = module->ctx;
-	module->ops = &ops;
-	module->ctx = fault;
+	fault->ops = machine->module.ops;
+	fault->ctx = machine->module.ctx;
+	machine->module.ops = &ops;
+	machine->module.ctx = fault;
 }
 
 void tdxc_sim_fault_detach(struct tdxc_sim_fault *fault)
 {
-	fault->module->ops = fault->ops;
-	fault->module->ctx = fault->ctx;
-	fault->module = NULL;
+	fault->machine->module.ops = fault->ops;
+	fault->machine->module.ctx = fault->ctx;
+	fault->machine = NULL;
 }
 
 /* --- choosing ------------------------------------------------------------ */
@@ -198,7 +198,7 @@ enum tdxc_sim_outcome tdxc_sim_fault_seamcall(struct tdxc_sim_fault *fault,
 	if (rule && rule->action == TDXC_SIM_FAULT_DELAY)
 		spin(rule->value);
 	current = rule;
-	outcome = tdxc_sim_seamcall(fault->module, lp, regs);
+	outcome = tdxc_sim_machine_seamcall(fault->machine, lp, regs);
 	current = NULL;
 	return outcome;
 }
@@ -209,7 +209,7 @@ enum tdxc_sim_outcome tdxc_sim_fault_seamcall(struct tdxc_sim_fault *fault,
 static bool is_next(const struct tdxc_sim_fault *fault,
 		    const struct tdxc_sim_queued *calls, size_t i)
 {
-	if (calls[i].done || fault->module->lps[calls[i].lp].in_guest)
+	if (calls[i].done || fault->machine->module.lps[calls[i].lp].in_guest)
 		return false;
 	for (size_t k = 0; k < i; k++) {
 		if (!calls[k].done && calls[k].lp == calls[i].lp)

@@ -7,7 +7,7 @@
 #ifndef TDXC_SIM_FAULT_H
 #define TDXC_SIM_FAULT_H
 
-#include "tdx_module.h"
+#include "machine.h"
 
 #define TDXC_SIM_FAULT_ANY_LEAF 0xFFFFu
 #define TDXC_SIM_FAULT_LEAVES	128u
@@ -35,7 +35,7 @@ struct tdxc_sim_fault_rule {
 };
 
 struct tdxc_sim_fault {
-	struct tdxc_sim_module *module;
+	struct tdxc_sim_machine *machine; /* NULL: detached */
 	struct tdxc_sim_fault_rule *rules;
 	size_t nr_rules;
 	uint64_t seed;
@@ -49,13 +49,13 @@ struct tdxc_sim_fault {
 /* Stand between the module and its machine. The rules stay the caller's and
  * are counted in; nothing may be under way. */
 void tdxc_sim_fault_attach(struct tdxc_sim_fault *fault,
-			   struct tdxc_sim_module *module,
+			   struct tdxc_sim_machine *machine,
 			   struct tdxc_sim_fault_rule *rules, size_t nr_rules,
 			   uint64_t seed);
 void tdxc_sim_fault_detach(struct tdxc_sim_fault *fault);
 
-/* tdxc_sim_seamcall() under the rules. Thread-safe as that is; with one thread
- * the same seed and calls give the same faults. */
+/* tdxc_sim_machine_seamcall() under the rules. Thread-safe as that is; with one
+ * thread the same seed and calls give the same faults. */
 enum tdxc_sim_outcome tdxc_sim_fault_seamcall(struct tdxc_sim_fault *fault,
 					      uint32_t lp,
 					      struct tdxc_sim_regs *regs);
