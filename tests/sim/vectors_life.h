@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* Vectors K1 to K30 of tdx-module-abi.md 10.4. */
+#ifndef TDXC_TESTS_SIM_VECTORS_LIFE_H
+#define TDXC_TESTS_SIM_VECTORS_LIFE_H
+
+#include "vectors.h"
+
+#define WBINVD_ALL  R0(0, 40), ON(2, 0, 40)
+#define KILLED	    R0(0, 19, TDR), WBINVD_ALL, R0(0, 20, TDR)
+#define PARAM(o, v) DO(WRITE, PARAMS + (o), v)
+
+/* clang-format off */
+static const struct vector_case life_vectors[] = {
+	{"K1", CREATED, "MNG.ADDCX before the last MNG.KEY.CONFIG",
+	 {R0(0x8000081000000000, 1, TDCX, TDR), R0(0, 8, TDR),
+	  R0(0x8000081000000000, 1, TDCX, TDR)}},
+	{"K2", CREATED, "MNG.KEY.CONFIG twice on a package",
+	 {R0(0, 8, TDR), ON(1, 0x0000081500000000, 8, TDR)}},
+	{"K3", KEYED, "MNG.KEY.CONFIG when all is done",
+	 {R0(0xC000060700000000, 8, TDR)}},
+	{"K4", PAGES, "the tenth TDCX page",
+	 {R0(0, 1, MORE, TDR), R0(0, 1, MORE + 0x1000, TDR),
+	  R0(0, 1, MORE + 0x2000, TDR), R0(0xC000061000000000, 1, A, TDR)}},
+	{"K5", PAGES, "TD_PARAMS not aligned",
+	 {R0(INVALID(2), 21, TDR, PARAMS + 512)}},
+	{"K6", PAGES, "ATTRIBUTES before MAX_VCPUS",
+	 {PARAM(0, 2), PARAM(16, 0), R0(INVALID(0x40), 21, TDR, PARAMS)}},
+	{"K7", PAGES, "four L2 VMs, and a TDCX page too few for two",
+	 {R0(0, 1, MORE, TDR), PARAM(16, 4 | 4 << 16),
+	  R0(INVALID(0x47), 21, TDR, PARAMS), PARAM(16, 4 | 2 << 16),
+	  R0(0xC000060600000000, 21, TDR, PARAMS)}},
+	{"K8", PAGES, "no vCPU", {PARAM(16, 0), R0(INVALID(0x44), 21, TDR, PARAMS)}},
+	{"K9", PAGES, "four levels for a 52-bit guest",
+	 {PARAM(32, 1), R0(INVALID(0x43), 21, TDR, PARAMS)}},
+	{"K10", PAGES, "TSC too slow, too fast, and the limits",
+	 {PARAM(40, 3), R0(INVALID(0x46), 21, TDR, PARAMS), PARAM(40, 401),
+	  R0(INVALID(0x46), 21, TDR, PARAMS), PARAM(40, 400),
+	  R0(0, 21, TDR, PARAMS)}},
+	{"K11", TD, "MNG.INIT twice", {R0(0xC000060800000000, 21, TDR, PARAMS)}},
+	{"K12", TD, "VP.INIT with five pages",
+	 {R0(0, 10, TDVPR, TDR), R0(0, 4, TDVPR + 0x1000, TDVPR),
+	  R0(0, 4, TDVPR + 0x2000, TDVPR), R0(0, 4, TDVPR + 0x3000, TDVPR),
+	  R0(0, 4, TDVPR + 0x4000, TDVPR), R0(0xC000061000000000, 22, TDVPR)}},
+	{"K13", VCPU, "VP.INIT twice", {R0(0xC000070000000000, 22, TDVPR)}},
+	{"K14", VCPU, "one vCPU more than there may be",
+	 {R0(0, 10, TDVPR2, TDR), R0(0, 4, TDVPR2 + 0x1000, TDVPR2),
+	  R0(0, 4, TDVPR2 + 0x2000, TDVPR2), R0(0, 4, TDVPR2 + 0x3000, TDVPR2),
+	  R0(0, 4, TDVPR2 + 0x4000, TDVPR2), R0(0, 4, TDVPR2 + 0x5000, TDVPR2),
+	  R0(0xC000070500000000, 22, TDVPR2)}},
+	{"K15", TD, "MR.FINALIZE without a vCPU", {R0(0xC000060900000000, 17, TDR)}},
+	{"K16", VCPU, "VP.FLUSH on another LP",
+	 {ON(1, 0x8000070200000000, 18, TDVPR), R0(0, 18, TDVPR)}},
+	{"K17", VCPU, "MNG.VPFLUSHDONE with a vCPU not flushed",
+	 {R0(0x8000082400000000, 19, TDR)}},
+	{"K18", TDMRS, "PHYMEM.CACHE.WB with nothing to do",
+	 {R0(0x0000082100000000, 40)}},
+	{"K19", TDMRS, "PHYMEM.CACHE.WB resumed from nowhere",
+	 {R0(0xC000082300000000, 40, 1)}},
+	{"K20", TDMRS, "PHYMEM.CACHE.WB command 2", {R0(INVALID(1), 40, 2)}},
+	{"K21", RUN, "MNG.KEY.FREEID after one package of two",
+	 {R0(0, 19, TDR), R0(0, 40), R0(0x8000081700000000, 20, TDR),
+	  ON(3, 0, 40), R0(0, 20, TDR)}},
+	{"K22", RUN, "MNG.KEY.FREEID before MNG.VPFLUSHDONE",
+	 {R0(0xC000060700000000, 20, TDR)}},
+	{"K23", RUN, "RECLAIM of a page of a TD that is only blocked",
+	 {R0(0, 19, TDR), R3(0xC000060700000000, 5, TDR, 0, 28, TDCX)}},
+	{"K24", PAGES, "RECLAIM of a TDR with three children",
+	 {KILLED, R3(0, 5, TDR, 0, 28, TDCX), R0(0, 28, TDCX + 0x1000),
+	  R0(0, 28, TDCX + 0x2000), R3(0xC000040000000000, 4, 0, 0, 28, TDR),
+	  R0(0, 28, TDCX + 0x3000), R0(0, 28, TDCX + 0x4000),
+	  R0(0, 28, TDCX + 0x5000), R3(0, 4, 0, 0, 28, TDR)}},
+	{"K25", TDMRS, "RECLAIM of a free page",
+	 {R3(0xC000030000000001, 0, 0, 0, 28, A)}},
+	{"K26", RUN2M, "RECLAIM inside a 2M page",
+	 {R0(0, 6, 1, TDR, H2), KILLED,
+	  R3(INVALID(1), 3, TDR, 1, 28, H2 + 0x1000), R3(0, 3, TDR, 1, 28, H2)}},
+	{"K27", LPS, "RDMD of a reserved page",
+	 {DO(WRITE, INFO + 64, 0x1000), DO(WRITE, INFO + 72, 0x1000),
+	  R0(0, 45, LIST, 1, GLOBAL), ON(0, 0, 31), ON(2, 0, 31),
+	  N(256, 0, 36, TDMR), R3(0, 1, 0, 0, 24, TDMR + 0x1000)}},
+	{"K28", RUN, "WBINVD of a page in use",
+	 {TAKEN(0, A, 1), R0(0xC000030000000001, 41, A)}},
+	{"K29", TDMRS, "MNG.KEY.RECLAIMID",
+	 {R0(0, 27, 0), R0(0, 27, UINT64_MAX), R0(0, 27, TDR)}},
+	{"K30", RUN, "MNG.CREATE with a KeyID that came back",
+	 {R0(0xC000082000000000, 9, A, KEYID), KILLED, R0(0, 9, A, KEYID)}},
+};
+/* clang-format on */
+
+#endif
