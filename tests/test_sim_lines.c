@@ -613,87 +613,107 @@ START_TEST(S000_3_movdir64b_converts_from_any_keyid_to_any_other)
 }
 END_TEST
 
+static TCase *kexec_tests(void)
+{
+	TCase *tcase = tcase_create("kexec");
+
+	tcase_add_checked_fixture(tcase, up, down);
+	tcase_add_test(tcase,
+		       S000_1_dirty_private_lines_corrupt_the_next_kernel);
+	tcase_add_test(
+		tcase,
+		S000_5_wbinvd_on_every_processor_keeps_the_next_kernel_whole);
+	tcase_add_test(tcase,
+		       S000_5_wbinvd_in_one_package_does_not_reach_the_other);
+	tcase_add_test(
+		tcase,
+		S000_2_a_seamcall_after_the_flush_makes_lines_dirty_again);
+	tcase_add_test(tcase,
+		       S000_2_a_guest_that_still_runs_makes_lines_dirty_again);
+	tcase_add_test(
+		tcase,
+		S000_3_keyid_0_reads_what_was_private_without_a_machine_check);
+	tcase_add_loop_test(
+		tcase, S003_2_sme_lines_corrupt_the_next_kernel_unless_flushed,
+		0, 2);
+	return tcase;
+}
+
+static TCase *sight_tests(void)
+{
+	TCase *tcase = tcase_create("sight");
+
+	tcase_add_checked_fixture(tcase, up, down);
+	tcase_add_test(tcase, a_wrong_private_keyid_is_a_machine_check);
+	tcase_add_test(
+		tcase,
+		a_store_through_a_wrong_private_keyid_is_a_machine_check_and_lost);
+	tcase_add_test(
+		tcase,
+		garbage_is_the_same_each_time_and_differs_with_the_address);
+	tcase_add_test(
+		tcase,
+		a_shared_keyid_without_a_key_has_that_of_keyid_0_but_its_own_lines);
+	tcase_add_test(
+		tcase,
+		a_page_given_by_aug_is_foreign_until_the_guest_accepts_it);
+	tcase_add_test(tcase, a_new_key_makes_what_the_old_one_wrote_foreign);
+	tcase_add_test(
+		tcase,
+		a_module_page_the_host_overwrote_is_a_machine_check_in_the_module);
+	tcase_add_test(
+		tcase,
+		the_module_loses_nothing_when_caches_are_flushed_under_it);
+	return tcase;
+}
+
+static TCase *flush_tests(void)
+{
+	TCase *tcase = tcase_create("flush");
+
+	tcase_add_checked_fixture(tcase, up, down);
+	tcase_add_test(
+		tcase,
+		a_dirty_line_written_back_late_overwrites_what_is_there_now);
+	tcase_add_test(tcase,
+		       clflush_touches_one_keyid_and_the_lines_asked_for);
+	tcase_add_test(tcase, wbnoinvd_writes_back_and_keeps_the_copy);
+	tcase_add_test(tcase, a_line_of_one_keyid_is_coherent_between_packages);
+	tcase_add_loop_test(
+		tcase, page_wbinvd_after_page_remove_is_what_makes_a_page_safe,
+		0, 2);
+	tcase_add_test(
+		tcase,
+		a_page_not_flushed_before_it_is_given_away_corrupts_the_td);
+	return tcase;
+}
+
+static TCase *erratum_tests(void)
+{
+	TCase *tcase = tcase_create("erratum");
+
+	tcase_add_checked_fixture(tcase, up, down);
+	tcase_add_test(tcase, a_partial_write_poisons_and_movdir64b_cleans);
+	tcase_add_test(
+		tcase,
+		a_partial_write_does_not_poison_shared_lines_nor_whole_ones);
+	tcase_add_test(tcase,
+		       a_part_without_the_erratum_merges_a_partial_write);
+	tcase_add_test(tcase,
+		       S000_3_movdir64b_converts_from_any_keyid_to_any_other);
+	return tcase;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("sim_lines");
-	TCase *kexec = tcase_create("kexec");
-	TCase *sight = tcase_create("sight");
-	TCase *flush = tcase_create("flush");
-	TCase *erratum = tcase_create("erratum");
 	SRunner *runner;
 	int failed;
 
-	tcase_add_checked_fixture(kexec, up, down);
-	tcase_add_test(kexec,
-		       S000_1_dirty_private_lines_corrupt_the_next_kernel);
-	tcase_add_test(
-		kexec,
-		S000_5_wbinvd_on_every_processor_keeps_the_next_kernel_whole);
-	tcase_add_test(kexec,
-		       S000_5_wbinvd_in_one_package_does_not_reach_the_other);
-	tcase_add_test(
-		kexec,
-		S000_2_a_seamcall_after_the_flush_makes_lines_dirty_again);
-	tcase_add_test(kexec,
-		       S000_2_a_guest_that_still_runs_makes_lines_dirty_again);
-	tcase_add_test(
-		kexec,
-		S000_3_keyid_0_reads_what_was_private_without_a_machine_check);
-	tcase_add_loop_test(
-		kexec, S003_2_sme_lines_corrupt_the_next_kernel_unless_flushed,
-		0, 2);
-	suite_add_tcase(suite, kexec);
-
-	tcase_add_checked_fixture(sight, up, down);
-	tcase_add_test(sight, a_wrong_private_keyid_is_a_machine_check);
-	tcase_add_test(
-		sight,
-		a_store_through_a_wrong_private_keyid_is_a_machine_check_and_lost);
-	tcase_add_test(
-		sight,
-		garbage_is_the_same_each_time_and_differs_with_the_address);
-	tcase_add_test(
-		sight,
-		a_shared_keyid_without_a_key_has_that_of_keyid_0_but_its_own_lines);
-	tcase_add_test(
-		sight,
-		a_page_given_by_aug_is_foreign_until_the_guest_accepts_it);
-	tcase_add_test(sight, a_new_key_makes_what_the_old_one_wrote_foreign);
-	tcase_add_test(
-		sight,
-		a_module_page_the_host_overwrote_is_a_machine_check_in_the_module);
-	tcase_add_test(
-		sight,
-		the_module_loses_nothing_when_caches_are_flushed_under_it);
-	suite_add_tcase(suite, sight);
-
-	tcase_add_checked_fixture(flush, up, down);
-	tcase_add_test(
-		flush,
-		a_dirty_line_written_back_late_overwrites_what_is_there_now);
-	tcase_add_test(flush,
-		       clflush_touches_one_keyid_and_the_lines_asked_for);
-	tcase_add_test(flush, wbnoinvd_writes_back_and_keeps_the_copy);
-	tcase_add_test(flush, a_line_of_one_keyid_is_coherent_between_packages);
-	tcase_add_loop_test(
-		flush, page_wbinvd_after_page_remove_is_what_makes_a_page_safe,
-		0, 2);
-	tcase_add_test(
-		flush,
-		a_page_not_flushed_before_it_is_given_away_corrupts_the_td);
-	suite_add_tcase(suite, flush);
-
-	tcase_add_checked_fixture(erratum, up, down);
-	tcase_add_test(erratum, a_partial_write_poisons_and_movdir64b_cleans);
-	tcase_add_test(
-		erratum,
-		a_partial_write_does_not_poison_shared_lines_nor_whole_ones);
-	tcase_add_test(erratum,
-		       a_part_without_the_erratum_merges_a_partial_write);
-	tcase_add_test(erratum,
-		       S000_3_movdir64b_converts_from_any_keyid_to_any_other);
-	suite_add_tcase(suite, erratum);
-
+	suite_add_tcase(suite, kexec_tests());
+	suite_add_tcase(suite, sight_tests());
+	suite_add_tcase(suite, flush_tests());
+	suite_add_tcase(suite, erratum_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

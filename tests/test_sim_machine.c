@@ -420,6 +420,21 @@ START_TEST(a_copy_of_foreign_private_lines_reports_each)
 }
 END_TEST
 
+START_TEST(events_beyond_1024_are_dropped)
+{
+	struct tdxc_sim_machine *m = &rig.machine;
+	uint64_t from = tdxc_sim_machine_keyed(m, PAGE, RIG_TD);
+	struct tdxc_sim_event event;
+	int n = 0;
+
+	ck_assert_int_eq(tdxc_sim_machine_copy(m, 0, 0, from, 1025 * 64),
+			 TDXC_E_IO);
+	while (tdxc_sim_machine_event(m, &event))
+		ck_assert_uint_eq(event.pa, PAGE + 64 * (uint64_t)n++);
+	ck_assert_int_eq(n, 1024);
+}
+END_TEST
+
 START_TEST(without_the_line_model_every_keyid_sees_the_same)
 {
 	struct tdxc_sim_machine *m = &rig.machine;
@@ -676,6 +691,7 @@ int main(void)
 		       accesses_that_cannot_be_are_refused_and_do_nothing);
 	tcase_add_test(lined, a_copy_goes_across_lines_pages_and_keyids);
 	tcase_add_test(lined, a_copy_of_foreign_private_lines_reports_each);
+	tcase_add_test(lined, events_beyond_1024_are_dropped);
 	tcase_add_test(lined, processors_run_at_once_and_caches_lose_nothing);
 	tcase_add_test(lined, an_sme_machine_has_a_c_bit_and_no_tdx);
 	tcase_add_test(lined,

@@ -8,7 +8,6 @@
 
 struct tdxc_sim_events {
 	pthread_mutex_t lock;
-	uint64_t total;
 	uint32_t first;
 	uint32_t count;
 	struct tdxc_sim_event ring[ROOM];
@@ -35,7 +34,6 @@ void tdxc_sim_events_put(struct tdxc_sim_events *events,
 			 const struct tdxc_sim_event *event)
 {
 	(void)pthread_mutex_lock(&events->lock);
-	events->total++;
 	if (events->count < ROOM)
 		events->ring[(events->first + events->count++) % ROOM] = *event;
 	(void)pthread_mutex_unlock(&events->lock);
@@ -57,20 +55,9 @@ bool tdxc_sim_events_get(struct tdxc_sim_events *events,
 	return any;
 }
 
-uint64_t tdxc_sim_events_total(struct tdxc_sim_events *events)
-{
-	uint64_t total;
-
-	(void)pthread_mutex_lock(&events->lock);
-	total = events->total;
-	(void)pthread_mutex_unlock(&events->lock);
-	return total;
-}
-
 void tdxc_sim_events_clear(struct tdxc_sim_events *events)
 {
 	(void)pthread_mutex_lock(&events->lock);
-	events->total = 0;
 	events->count = 0;
 	(void)pthread_mutex_unlock(&events->lock);
 }

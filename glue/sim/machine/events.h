@@ -32,14 +32,12 @@ struct tdxc_sim_events;
 
 struct tdxc_sim_events *tdxc_sim_events_create(void);
 void tdxc_sim_events_destroy(struct tdxc_sim_events *events);
-/* The newest are dropped, and counted, while the queue is full. */
+/* The newest are dropped while the queue, of 1024, is full. */
 void tdxc_sim_events_put(struct tdxc_sim_events *events,
 			 const struct tdxc_sim_event *event);
 /* The oldest; false: there is none. */
 bool tdxc_sim_events_get(struct tdxc_sim_events *events,
 			 struct tdxc_sim_event *event);
-/* All that were ever reported since the last clear, dropped ones too. */
-uint64_t tdxc_sim_events_total(struct tdxc_sim_events *events);
 void tdxc_sim_events_clear(struct tdxc_sim_events *events);
 
 #endif
