@@ -10,6 +10,12 @@
 #define ID_RESERVED 0x4083FFFCFF000000ull
 #define ID_CONTEXT  (7ull << 52)
 
+/* All ones; what context it names does not matter. */
+bool tdxc_sim_field_is_null(uint64_t id)
+{
+	return (id | ID_CONTEXT) == NO_ID;
+}
+
 bool tdxc_sim_field_find(const struct tdxc_sim_field *table, size_t nr,
 			 uint64_t id, size_t *field, uint32_t *element)
 {

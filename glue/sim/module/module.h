@@ -77,7 +77,6 @@
 #define ST_FIELD_NOT_WRITABLE	   0xC0000C01u
 #define ST_FIELD_NOT_READABLE	   0xC0000C02u
 #define ST_FIELD_VALUE		   0xC0000C03u
-#define ST_LIST_OVERFLOW	   0xC0000C04u
 #define ST_WR_MASK		   0xC0000C0Au
 #define ST_FIRST_FIELD		   0x00000C0Bu
 
@@ -458,6 +457,8 @@ struct tdxc_sim_field {
 	bool debug_only;
 };
 
+/* The id that asks for the first field. */
+bool tdxc_sim_field_is_null(uint64_t id);
 /* Index of the field and element of an id; false: unknown or ill-formed. */
 bool tdxc_sim_field_find(const struct tdxc_sim_field *table, size_t nr,
 			 uint64_t id, size_t *field, uint32_t *element);

@@ -50,6 +50,21 @@ static uint64_t take_flag(uint64_t *rdx, bool *flag)
 	return 0;
 }
 
+/* Version 1 has a page for each L2 VM; one for a VM the TD has not is wrong.
+ * That this is looked at last is inferred. */
+static uint64_t check_l2_pages(const struct tdxc_sim_call *c,
+			       const struct tdxc_sim_td *td)
+{
+	uint32_t vm;
+
+	for (vm = 1; vm <= 3; vm++) {
+		if (vm > td->tdcs->nr_l2_vms &&
+		    c->gpr[TDXC_SIM_R8 + vm] != NO_ID)
+			return STATUS(ST_OPERAND_INVALID, TDXC_SIM_R8 + vm);
+	}
+	return 0;
+}
+
 static uint64_t sept_add(struct tdxc_sim_call *c, uint64_t rdx, uint64_t r8,
 			 bool versioned)
 {
@@ -84,6 +99,8 @@ static uint64_t sept_add(struct tdxc_sim_call *c, uint64_t rdx, uint64_t r8,
 	status = none ? STATUS(ST_OPERAND_INVALID, TDXC_SIM_R8)
 		      : tdxc_sim_claim_page(c, r8 & ~KEEP_BIT, 0, PT_NDA, true,
 					    TDXC_SIM_R8, &page);
+	if (status == 0 && versioned)
+		status = check_l2_pages(c, &mem.td);
 	if (status != 0)
 		return tdxc_sim_mem_end(&mem, status);
 	make_table(c, &mem.td, page.pa);
@@ -116,7 +133,6 @@ uint64_t tdxc_sim_sept_add(struct tdxc_sim_call *c)
 	if (version > 1) {
 		c->gpr[TDXC_SIM_RCX] = 0;
 		c->gpr[TDXC_SIM_RDX] = 0;
-		no_l2_pages(c);
 		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RAX);
 	}
 	status = sept_add(c, rdx, pages[0], version == 1);

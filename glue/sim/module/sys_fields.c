@@ -215,7 +215,7 @@ uint64_t tdxc_sim_sys_rd(struct tdxc_sim_call *c)
 	c->gpr[TDXC_SIM_R8] = 0;
 	if (!m->lps[c->lp].initialized)
 		return STATUS(ST_LP_INIT_NOT_DONE, 0);
-	if (id == NO_ID) {
+	if (tdxc_sim_field_is_null(id)) {
 		c->gpr[TDXC_SIM_RDX] = sys_fields[0].id;
 		return STATUS(ST_FIRST_FIELD, 0);
 	}
@@ -237,26 +237,50 @@ uint64_t tdxc_sim_sys_rd(struct tdxc_sim_call *c)
 	return STATUS(ST_FIELD_ID, 0);
 }
 
-/* A list in a 4 KiB page: header, then sequences of one id and its elements. */
+/*
+ * A list in a 4 KiB page: header, then sequences of one id and its elements. A
+ * sequence goes on as long as ids follow each other, the non-architectural bit
+ * aside: 36 sequences in 3128 bytes for all there is, so a page always
+ * suffices.
+ */
 struct list {
 	uint64_t *words;
 	uint32_t nr_words;
+	uint32_t header; /* of the sequence that grows */
+	uint64_t next;	 /* the id that would continue it */
 	uint16_t nr_sequences;
 };
 
-/* One field from an element on; false: it does not fit. */
-static bool list_add(const struct tdxc_sim_module *m, struct list *list,
-		     const struct tdxc_sim_field *f, uint32_t element)
-{
-	uint64_t last = f->count - element - 1u;
+#define ID_NON_ARCH   (1ull << 63)
+#define ID_LAST_FIELD (1ull << 38)
 
-	if (list->nr_words + 1 + last + 1 > PAGE_BYTES / 8)
-		return false;
-	list->words[list->nr_words++] = (f->id + element) | last << 38;
-	for (; element < f->count; element++)
-		list->words[list->nr_words++] = sys_value(m, f->get, element);
-	list->nr_sequences++;
-	return true;
+static void list_add(struct list *list, uint64_t id, uint64_t value)
+{
+	if (list->nr_sequences != 0 &&
+	    ((id ^ list->next) & ~ID_NON_ARCH) == 0) {
+		list->words[list->header] += ID_LAST_FIELD;
+	} else {
+		list->header = list->nr_words;
+		list->words[list->nr_words++] = id;
+		list->nr_sequences++;
+	}
+	list->words[list->nr_words++] = value;
+	list->next = id + 1;
+}
+
+/* From an element of a field on. */
+static void list_fill(const struct tdxc_sim_module *m, struct list *list,
+		      size_t field, uint32_t element)
+{
+	for (; field < NR_SYS_FIELDS; field++, element = 0) {
+		const struct tdxc_sim_field *f = &sys_fields[field];
+
+		for (; element < f->count; element++)
+			list_add(list, f->id + element,
+				 sys_value(m, f->get, element));
+	}
+	list->words[0] = 8ull * list->nr_words | (uint64_t)list->nr_sequences
+							 << 16;
 }
 
 uint64_t tdxc_sim_sys_rdall(struct tdxc_sim_call *c)
@@ -264,7 +288,7 @@ uint64_t tdxc_sim_sys_rdall(struct tdxc_sim_call *c)
 	uint64_t pa = c->gpr[TDXC_SIM_RDX];
 	uint64_t id = c->gpr[TDXC_SIM_R8];
 	const struct tdxc_sim_module *m = c->m;
-	struct list list = {NULL, 1, 0};
+	struct list list = {NULL, 1, 0, 0, 0};
 	uint32_t element = 0;
 	size_t field = 0;
 	uint64_t status;
@@ -276,21 +300,14 @@ uint64_t tdxc_sim_sys_rdall(struct tdxc_sim_call *c)
 				       TDXC_SIM_RDX);
 	if (status != 0)
 		return status;
-	if (id != NO_ID && !tdxc_sim_field_find(sys_fields, NR_SYS_FIELDS, id,
-						&field, &element))
+	if (!tdxc_sim_field_is_null(id) &&
+	    !tdxc_sim_field_find(sys_fields, NR_SYS_FIELDS, id, &field,
+				 &element))
 		return STATUS(ST_FIELD_ID, 0);
 	list.words = m->ops->page(m->ctx, pa, true);
 	memset(list.words, 0, PAGE_BYTES);
-	for (; field < NR_SYS_FIELDS; field++, element = 0) {
-		if (list_add(m, &list, &sys_fields[field], element))
-			continue;
-		c->gpr[TDXC_SIM_R8] = sys_fields[field].id + element;
-		status = STATUS(ST_LIST_OVERFLOW, 0);
-		break;
-	}
-	list.words[0] = 8ull * list.nr_words | (uint64_t)list.nr_sequences
-						       << 16;
-	return status;
+	list_fill(m, &list, field, element);
+	return 0;
 }
 
 /* TDSYSINFO (section 3.2), as 128 words. */

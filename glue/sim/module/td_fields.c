@@ -189,7 +189,7 @@ static uint64_t read_field(struct tdxc_sim_call *c,
 	uint32_t element;
 	size_t field;
 
-	if (id == NO_ID || (id | 7ull << 52) == NO_ID) {
+	if (tdxc_sim_field_is_null(id)) {
 		if (!versioned)
 			return STATUS(ST_FIELD_ID, 0);
 		c->gpr[TDXC_SIM_RDX] = td_fields[0].id;

@@ -152,11 +152,14 @@ enum value {
 	V_XFAM,
 	V_PAGE_PA,
 	V_ZERO,
+	V_UNREADABLE,
 };
 
 /* VP-scope ids of section 3.9; their order in a walk is inferred. */
 static const struct tdxc_sim_field vp_fields[] = {
+	{0x0024000100000002ull, 1, V_ZERO, false}, /* a VMCS field */
 	{0x9120000300000100ull, 1, V_ZERO, false},
+	{0xA020000000000000ull, 1, V_UNREADABLE, false}, /* VCPU_STATE */
 	{0xA020000200000002ull, 1, V_INDEX, false},
 	{0xA020000000000003ull, 1, V_NUM_PAGES, false},
 	{0xA020000200000004ull, 1, V_ASSOC_LP, false},
@@ -165,6 +168,7 @@ static const struct tdxc_sim_field vp_fields[] = {
 	{0xA020000000000008ull, 1, V_ZERO, false},
 	{0x202000000000000Bull, 1, V_PEND_NMI, false},
 	{0x202000030000000Cull, 1, V_XFAM, false},
+	{0xA02000000000000Full, 1, V_UNREADABLE, false}, /* LAST_TD_EXIT */
 	{0xA020000300000010ull, 15, V_PAGE_PA, false},
 };
 
@@ -225,12 +229,14 @@ uint64_t tdxc_sim_vp_rd(struct tdxc_sim_call *c)
 	status = open_vcpu(c, &td, &vcpu);
 	if (status != 0)
 		return status;
-	if (id == NO_ID && version == 1) {
+	if (tdxc_sim_field_is_null(id) && version == 1) {
 		c->gpr[TDXC_SIM_RDX] = vp_fields[0].id;
 		return STATUS(ST_FIRST_FIELD, 0);
 	}
 	if (!tdxc_sim_field_find(vp_fields, NR_VP_FIELDS, id, &field, &element))
 		return STATUS(ST_FIELD_ID, 0);
+	if (vp_fields[field].get == V_UNREADABLE)
+		return STATUS(ST_FIELD_NOT_READABLE, 0);
 	c->gpr[TDXC_SIM_R8] =
 		vp_value(&td, vcpu, vp_fields[field].get, element);
 	if (version == 1)
