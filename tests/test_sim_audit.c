@@ -606,6 +606,77 @@ START_TEST(a_td_is_clean_at_every_step_of_its_end)
 }
 END_TEST
 
+/* DEMOTE or PROMOTE of TD b's 2M page, with pages for a pair. */
+static uint64_t resize(uint64_t leaf, uint64_t table, uint64_t pair[2])
+{
+	struct tdxc_sim_regs regs = {{leaf, GPA_2M | 1, b.tdr}};
+	uint64_t status;
+
+	regs.gpr[TDXC_SIM_R8] = table;
+	regs.gpr[TDXC_SIM_R12] = pair[0];
+	regs.gpr[TDXC_SIM_R13] = pair[1];
+	(void)tdxc_sim_seamcall(m, 0, &regs);
+	status = regs.gpr[TDXC_SIM_RAX];
+	pair[0] = regs.gpr[TDXC_SIM_R12];
+	pair[1] = regs.gpr[TDXC_SIM_R13];
+	expect_clean();
+	return status;
+}
+
+START_TEST(a_pair_comes_and_goes_with_the_pages_it_describes)
+{
+	static const struct {
+		uint64_t r12;
+		uint64_t r13;
+		uint64_t status;
+	} bad[] = {
+		{8, 0x100000000, 0xC00001000000000C},
+		{0x100000000, 8, 0xC00001000000000D},
+		{0x1000, 0x100000000, 0xC00001010000000C},
+		{0x100000000, 0x100000000, 0xC00003030000000C},
+	};
+	uint64_t pages[2];
+	uint64_t pair[2];
+	uint64_t table;
+	uint64_t pa;
+
+	build(&dynamic);
+	ck_assert_uint_eq(sim_td_aug(&f, &b, GPA_2M, 1, &pa), 0);
+	table = sim_page(&f, 4096);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		pair[0] = bad[i].r12;
+		pair[1] = bad[i].r13;
+		ck_assert_uint_eq(resize(15, table, pair), bad[i].status);
+	}
+	pages[0] = sim_page(&f, 4096);
+	pages[1] = sim_page(&f, 4096);
+	pair[0] = pages[0];
+	pair[1] = pages[0];
+	ck_assert_uint_eq(resize(15, table, pair), 0xC00003030000000D);
+	pair[1] = pages[1];
+	entry(pa, 1)->word |= 4; /* someone else's shared lock */
+	{
+		struct tdxc_sim_regs regs = {{15, GPA_2M | 1, b.tdr}};
+
+		regs.gpr[TDXC_SIM_R8] = table;
+		regs.gpr[TDXC_SIM_R12] = pages[0];
+		regs.gpr[TDXC_SIM_R13] = pages[1];
+		(void)tdxc_sim_seamcall(m, 0, &regs);
+		ck_assert_uint_eq(regs.gpr[TDXC_SIM_RAX], 0x8000020000000001);
+	}
+	entry(pa, 1)->word &= ~4ull;
+	ck_assert_uint_eq(resize(15, table, pair), 0);
+	ck_assert_uint_eq(SIM_CALL(&f, 0, 59, pa | 1), 0xC000030600000000);
+	pair[0] = 0;
+	pair[1] = 0;
+	ck_assert_uint_eq(resize(23, 0, pair), 0);
+	ck_assert_uint_eq(pair[0], pages[0]);
+	ck_assert_uint_eq(pair[1], pages[1]);
+	ck_assert_uint_eq(SIM_CALL(&f, 0, 59, pa | 1), 0xC000030500000001);
+	sim_down(&f);
+}
+END_TEST
+
 START_TEST(a_failed_attempt_may_leave_its_priority_bit)
 {
 	build(&plain);
@@ -632,6 +703,8 @@ int main(void)
 	tcase_add_test(right, a_module_not_yet_ready_has_nothing_to_hide);
 	tcase_add_loop_test(right, a_td_is_clean_at_every_step_of_its_end, 0,
 			    2);
+	tcase_add_test(right,
+		       a_pair_comes_and_goes_with_the_pages_it_describes);
 	tcase_add_test(right, a_failed_attempt_may_leave_its_priority_bit);
 	suite_add_tcase(suite, wrong);
 	suite_add_tcase(suite, right);

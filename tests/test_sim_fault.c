@@ -157,6 +157,22 @@ START_TEST(a_delay_and_leaves_beyond_the_table_are_counted)
 }
 END_TEST
 
+START_TEST(without_rules_a_td_lives_and_dies_as_ever)
+{
+	struct tdxc_sim_regs regs;
+	struct sim_td td;
+
+	rule(NULL, 0);
+	ck_assert_uint_eq(sim_td_build(&f, &td, 40, 1), 0);
+	ck_assert_uint_eq(sim_td_add(&f, &td, 0x40000000, 0x300000), 0);
+	ck_assert_uint_eq(sim_td_finalize(&f, &td), 0);
+	(void)sim_call(&f, 1, (const uint64_t[5]){0, td.tdvpr[0]}, &regs);
+	tdxc_sim_machine_interrupt_exit(&f.machine, 1, &regs);
+	ck_assert_uint_eq(sim_td_destroy(&f, &td), 0);
+	ck_assert_uint_eq(SIM_CALL(&f, 0, 41, td.tdr), 0);
+}
+END_TEST
+
 /* Eight creations of TDs with one KeyID: whoever comes first gets it. */
 static void queue(struct tdxc_sim_queued *q, size_t n, uint64_t first)
 {
@@ -256,6 +272,7 @@ int main(void)
 		rules,
 		chance_follows_the_probability_and_repeats_with_the_seed);
 	tcase_add_test(rules, a_delay_and_leaves_beyond_the_table_are_counted);
+	tcase_add_test(rules, without_rules_a_td_lives_and_dies_as_ever);
 	tcase_add_test(
 		order,
 		the_seed_chooses_the_order_and_a_processor_keeps_its_own);
