@@ -19,7 +19,7 @@ static void open_td(const struct tdxc_sim_module *m, uint64_t pa,
 {
 	td->pa = pa;
 	td->tdr = tdxc_sim_tdr_page(m, pa);
-	td->keyid = (uint32_t)td->tdr->keyid;
+	td->keyid = (uint32_t)(td->tdr->keyid % TDXC_SIM_MAX_KEYIDS);
 	td->tdcs = NULL;
 }
 
