@@ -39,7 +39,7 @@ static const struct tdxc_cmr p1_cmrs[] = {
 	{0x500000000, 0x40000000}, /* CMR2: only where a test wants it. */
 };
 
-static struct tdxc_check_platform p1(void)
+static inline struct tdxc_check_platform p1(void)
 {
 	struct tdxc_check_platform p;
 
@@ -70,8 +70,9 @@ static void t0_t1(uint64_t *infos)
 	memcpy(infos + WORDS, t[1], sizeof t[1]);
 }
 
-static uint64_t check_two(const struct tdxc_check_platform *p,
-			  const struct edit *edits, size_t nr_edits, uint32_t n)
+static inline uint64_t check_two(const struct tdxc_check_platform *p,
+				 const struct edit *edits, size_t nr_edits,
+				 uint32_t n)
 {
 	uint64_t infos[2 * WORDS];
 	size_t i;
