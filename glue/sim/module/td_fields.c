@@ -217,10 +217,10 @@ uint64_t tdxc_sim_mng_rd(struct tdxc_sim_call *c)
 	uint64_t status;
 
 	c->gpr[TDXC_SIM_R8] = 0;
+	if (version != 0)
+		c->gpr[TDXC_SIM_RDX] = NO_ID;
 	if (version > 1)
 		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RAX);
-	if (version == 1)
-		c->gpr[TDXC_SIM_RDX] = NO_ID;
 	status = tdxc_sim_claim_td(c, c->gpr[TDXC_SIM_RCX], false, TDXC_SIM_RCX,
 				   &td);
 	if (status == 0)

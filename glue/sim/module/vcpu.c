@@ -222,10 +222,10 @@ uint64_t tdxc_sim_vp_rd(struct tdxc_sim_call *c)
 	size_t field;
 
 	c->gpr[TDXC_SIM_R8] = 0;
+	if (version != 0)
+		c->gpr[TDXC_SIM_RDX] = NO_ID;
 	if (version > 1)
 		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RAX);
-	if (version == 1)
-		c->gpr[TDXC_SIM_RDX] = NO_ID;
 	status = open_vcpu(c, &td, &vcpu);
 	if (status != 0)
 		return status;
