@@ -2,6 +2,7 @@
 /* Guests that touch memory, and a host that gives and takes it. */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -567,8 +568,11 @@ static bool on_own_lp(void *ctx, struct tdxc_sim_guest *g, uint64_t gpa,
 
 	(void)qualification;
 	(void)extended;
-	*next += 4096;
-	(void)SIM_CALL(&f, g->lp, 6, gpa & ~4095ull, td.tdr, *next);
+	/* a page that is being taken away needs the other thread to go on */
+	if (SIM_CALL(&f, g->lp, 6, gpa & ~4095ull, td.tdr, *next) != 0)
+		(void)sched_yield();
+	else
+		*next += 4096;
 	return true;
 }
 

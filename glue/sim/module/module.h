@@ -204,9 +204,6 @@ struct tdxc_sim_tdmr *tdxc_sim_find_tdmr(struct tdxc_sim_module *m,
 /* The entry of a page at a level, no lock, no check but that a TDMR has it. */
 struct tdxc_sim_pamt_entry *tdxc_sim_pamt_entry(struct tdxc_sim_module *m,
 						uint64_t pa, uint8_t size);
-/* Entry of a page that some structure says is ours, whatever its size. */
-struct tdxc_sim_pamt_entry *tdxc_sim_pamt_of_page(struct tdxc_sim_module *m,
-						  uint64_t pa, uint8_t *size);
 /* Section 1.3, HPA operand: format only. */
 uint64_t tdxc_sim_check_hpa(const struct tdxc_sim_module *m, uint64_t pa,
 			    uint8_t size, uint32_t operand);

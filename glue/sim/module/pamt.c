@@ -109,20 +109,6 @@ struct tdxc_sim_pamt_entry *tdxc_sim_pamt_entry(struct tdxc_sim_module *m,
 	return t ? entry_of(m, t, pa, size) : NULL;
 }
 
-struct tdxc_sim_pamt_entry *tdxc_sim_pamt_of_page(struct tdxc_sim_module *m,
-						  uint64_t pa, uint8_t *size)
-{
-	const struct tdxc_sim_tdmr *t = tdxc_sim_find_tdmr(m, pa);
-
-	for (*size = 2; t && *size > 0; (*size)--) {
-		struct tdxc_sim_pamt_entry *e = entry_of(m, t, pa, *size);
-
-		if (tdxc_sim_pamt_type(e) == PT_REG)
-			return e;
-	}
-	return t ? entry_of(m, t, pa, 0) : NULL;
-}
-
 static uint64_t usable_end(struct tdxc_sim_tdmr *t)
 {
 	return tdxc_load_acquire(&t->initialized) & ~(TDXC_SIZE_1G - 1);
