@@ -3,7 +3,8 @@
  * MEM leaves against expectations written from tdx-module-abi.md 7 alone: every
  * reachable state of an entry at every level, asked for at every level, by
  * every leaf, in both op-states, tracked and not (7.2, 7.4, 7.5); then several
- * faults at once, of which the first in the order of 7.1 has to be told.
+ * faults at once, of which the first in the order of 7.1 has to be told; then
+ * random lives of a few pages under the tracking rule.
  */
 #include <check.h>
 #include <stdio.h>
@@ -640,6 +641,182 @@ START_TEST(the_first_of_several_faults_is_told)
 }
 END_TEST
 
+/* --- random lives of eight pages (7.5)
+ * ---------------------------------------- */
+
+#define PAGES_HELD 8u
+
+struct model {
+	uint8_t state[PAGES_HELD];
+	uint64_t hpa[PAGES_HELD];
+	uint64_t bepoch[PAGES_HELD];
+	uint64_t epoch;	  /* of the TD */
+	uint64_t entered; /* epoch in which the vCPU entered; 0: outside */
+	uint64_t next;	  /* page never used before */
+};
+
+static bool model_tracked(const struct model *m, unsigned i)
+{
+	uint64_t b = m->bepoch[i];
+
+	return b + 1 < m->epoch || (b + 1 == m->epoch && m->entered != b);
+}
+
+/* The status of REMOVE and RELOCATE, or of UNBLOCK. */
+static uint64_t model_wait(const struct model *m, unsigned i, bool unblock)
+{
+	unsigned state = m->state[i];
+	bool blocked = state == BLK || state == PENDB;
+
+	if (state == FREE || (unblock && !blocked))
+		return BAD_STATE;
+	if (!blocked)
+		return NOT_BLOCKED;
+	if (model_tracked(m, i))
+		return 0;
+	return unblock ? NOT_TRACKED_T : NOT_TRACKED;
+}
+
+static uint64_t model_track(struct model *m)
+{
+	if (m->entered != 0 && m->entered != m->epoch)
+		return 0x8000020100000000;
+	m->epoch++;
+	return 0;
+}
+
+static uint64_t model_block(struct model *m, unsigned i)
+{
+	if (m->state[i] == FREE)
+		return BAD_STATE;
+	if (m->state[i] == BLK || m->state[i] == PENDB)
+		return ALREADY;
+	m->state[i] = m->state[i] == MAP ? BLK : PENDB;
+	m->bepoch[i] = m->epoch;
+	return 0;
+}
+
+static uint8_t unblocked(uint8_t state)
+{
+	return state == BLK ? MAP : PEND;
+}
+
+static void step_guest(struct model *m, unsigned i)
+{
+	struct tdxc_sim_regs regs = {{6, i * 0x1000ull}};
+	bool exits = m->state[i] != PEND && m->state[i] != MAP;
+	enum tdxc_sim_outcome got;
+
+	got = tdxc_sim_tdcall(&machine.module, 1, &regs);
+	ck_assert_int_eq(got, exits ? TDXC_SIM_EXITED : TDXC_SIM_RETURNED);
+	if (exits)
+		m->entered = 0;
+	else
+		ck_assert_uint_eq(regs.gpr[0],
+				  m->state[i] == MAP ? 0x00000B0A00000000 : 0);
+	if (!exits)
+		m->state[i] = MAP;
+}
+
+static void step_enter(struct model *m)
+{
+	struct tdxc_sim_regs regs = {{0, TDVPR}};
+
+	if (m->entered != 0) {
+		tdxc_sim_interrupt_exit(&machine.module, 1, &regs);
+		m->entered = 0;
+		return;
+	}
+	ck_assert_int_eq(tdxc_sim_seamcall(&machine.module, 1, &regs),
+			 TDXC_SIM_ENTERED);
+	m->entered = m->epoch;
+}
+
+/* AUG, REMOVE, RELOCATE, UNBLOCK: what is expected, and what changes. */
+static uint64_t step_page(struct model *m, unsigned leaf, unsigned i)
+{
+	uint64_t status = leaf == 6 ? (m->state[i] == FREE ? 0 : BAD_STATE)
+				    : model_wait(m, i, leaf == 39);
+
+	if (status != 0)
+		return status;
+	if (leaf == 29)
+		m->state[i] = FREE;
+	else
+		m->state[i] = leaf == 6 ? PEND : unblocked(m->state[i]);
+	if (leaf == 6 || leaf == 5) {
+		m->hpa[i] = m->next;
+		m->next += 0x1000;
+	}
+	return 0;
+}
+
+static void step(struct model *m, uint64_t *seed)
+{
+	static const uint8_t leaves[] = {6, 29, 5, 39, 7, 7, 38};
+	unsigned kind = (unsigned)(next_random(seed) % 10);
+	unsigned i = (unsigned)(next_random(seed) % PAGES_HELD);
+	uint64_t next = m->next;
+	uint64_t want;
+
+	if (kind == 9) {
+		step_enter(m);
+	} else if (kind >= COUNT(leaves)) {
+		if (m->entered != 0)
+			step_guest(m, i);
+	} else {
+		unsigned leaf = leaves[kind];
+
+		if (leaf == 38)
+			want = model_track(m);
+		else if (leaf == 7)
+			want = model_block(m, i);
+		else
+			want = step_page(m, leaf, i);
+		ck_assert_uint_eq(
+			call(0, leaf, leaf == 38 ? TDR : i * 0x1000, TDR, next),
+			want);
+	}
+	ck_assert_uint_eq(tdxc_sim_machine_read64(&machine, PT + 8ull * i),
+			  raw(m->state[i], m->hpa[i]));
+}
+
+static uint64_t td_field(uint64_t id)
+{
+	struct tdxc_sim_regs regs = {{11, TDR, id}};
+
+	(void)tdxc_sim_seamcall(&machine.module, 0, &regs);
+	ck_assert_uint_eq(regs.gpr[0], 0);
+	return regs.gpr[TDXC_SIM_R8];
+}
+
+START_TEST(pages_live_by_the_tracking_rule)
+{
+	struct model m = {.epoch = 1, .next = A};
+	uint64_t seed = 0x7EAC4 + (uint64_t)_i;
+
+	p1_tdmrs = 1;
+	power_on(TDXC_SIM_PROFILE_1_5_01, 2);
+	start(RUN);
+	for (unsigned n = 0; n < 20000; n++) {
+		uint64_t used = 15; /* TDCX, TDVPS, tables */
+
+		step(&m, &seed);
+		for (unsigned i = 0; i < PAGES_HELD; i++)
+			used += m.state[i] != FREE;
+		ck_assert_uint_eq(td_field(CHLDCNT), used);
+		ck_assert_uint_eq(td_field(0x9210000300000000), m.epoch);
+		for (uint64_t k = 0; k < 2; k++)
+			ck_assert_uint_eq(td_field(0x9210000100000001 + k),
+					  m.entered != 0 &&
+						  (m.entered & 1) == k);
+		if (m.next > TDMR + 0x3F000000)
+			break;
+	}
+	tdxc_sim_machine_fini(&machine);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sim_matrix");
@@ -650,6 +827,7 @@ int main(void)
 	tcase_add_loop_test(tc, every_state_level_and_leaf, 0, 4);
 	tcase_add_loop_test(tc, the_first_of_several_faults_is_told, 0,
 			    (int)COUNT(subjects));
+	tcase_add_loop_test(tc, pages_live_by_the_tracking_rule, 0, 4);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
