@@ -225,7 +225,7 @@ static void brute_gib(struct brute *b, unsigned gib, struct oracle_answer *a)
 {
 	unsigned before = b->nr_tdmrs;
 
-	if (gib == b->gibs) {
+	if (gib == b->gibs || gib == MAX_GIBS) {
 		if (before)
 			brute_partition(b, a);
 		return;
