@@ -54,11 +54,16 @@ static bool caller_places(const struct tdxc_plan_work *w)
 	return (w->config->flags & TDXC_PLAN_CALLER_PLACES) != 0;
 }
 
-static void choose_spans(struct tdxc_plan_work *w, uint64_t max_gibs)
+/* False when only simple TDMRs are wanted and the limits forbid them. */
+static bool choose_spans(struct tdxc_plan_work *w, uint64_t max_gibs,
+			 bool only_simple)
 {
 	tdxc_plan_build_blocks_(w, max_gibs);
-	if (!tdxc_plan_spans_simple_(w, max_gibs))
+	if (tdxc_plan_spans_simple_(w, max_gibs))
+		return true;
+	if (!only_simple)
 		tdxc_plan_spans_optimal_(w, max_gibs);
+	return !only_simple;
 }
 
 static bool place_and_remember(struct tdxc_plan_work *w)
@@ -95,15 +100,22 @@ static void try_sizes(struct tdxc_plan_work *w)
 {
 	uint64_t max_gibs = total_gibs(w);
 	struct tdxc_plan_score no_pamt = {0};
+	bool coarse;
 
-	choose_spans(w, max_gibs);
+	(void)choose_spans(w, max_gibs, false);
 	tdxc_plan_evaluate_(w, &no_pamt);
-	w->lost_no_pamt = w->coarse ? tdxc_plan_lost_floor_(w) : no_pamt.lost;
+	coarse = w->coarse;
+	w->lost_no_pamt = coarse ? tdxc_plan_lost_floor_(w) : no_pamt.lost;
 	while (!place_and_remember(w) || w->now.score.lost > w->lost_no_pamt) {
-		if (max_gibs == 1)
-			break;
-		max_gibs = smaller_size(w, max_gibs);
-		choose_spans(w, max_gibs);
+		bool only_simple;
+
+		/* one coarse answer is as good as the next, and dear */
+		do {
+			if (max_gibs == 1)
+				return;
+			max_gibs = smaller_size(w, max_gibs);
+			only_simple = coarse && w->best.nr_spans != 0;
+		} while (!choose_spans(w, max_gibs, only_simple));
 	}
 }
 
