@@ -15,6 +15,7 @@
 	X(TDXC_E_IO)                                                           \
 	X(TDXC_E_AGAIN)                                                        \
 	X(TDXC_E_NOMEM)                                                        \
+	X(TDXC_E_ACCES)                                                        \
 	X(TDXC_E_BUSY)                                                         \
 	X(TDXC_E_EXIST)                                                        \
 	X(TDXC_E_NODEV)                                                        \

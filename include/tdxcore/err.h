@@ -25,6 +25,7 @@ enum tdxc_err {
 	TDXC_E_IO = -5,	    /**< The TDX module refused; see the diagnostic. */
 	TDXC_E_AGAIN = -11, /**< Lost race; nothing changed; retry. */
 	TDXC_E_NOMEM = -12, /**< No memory; nothing changed. */
+	TDXC_E_ACCES = -13, /**< The CPU is not in VMX operation. */
 	TDXC_E_BUSY = -16,  /**< Module busy after the bounded retries. */
 	TDXC_E_EXIST = -17, /**< Present already, with other contents. */
 	TDXC_E_NODEV = -19, /**< No TDX module, or TDX is off. */

@@ -11,6 +11,7 @@
 #include <tdxcore/err.h>
 #include <tdxcore/plan.h>
 #include <tdxcore/range.h>
+#include <tdxcore/seamcall.h>
 #include <tdxcore/status.h>
 #include <tdxcore/tdmr.h>
 #include <tdxcore/version.h>
