@@ -182,7 +182,9 @@ enum tdxc_sim_outcome tdxc_sim_fault_seamcall(struct tdxc_sim_fault *fault,
 					      uint32_t lp,
 					      struct tdxc_sim_regs *regs)
 {
-	uint32_t leaf = regs->gpr[TDXC_SIM_RAX] & 0xFFFF;
+	uint64_t rax = regs->gpr[TDXC_SIM_RAX];
+	uint32_t leaf = (uint32_t)(rax & 0xFFFF) |
+			(rax >> 63 != 0 ? TDXC_SIM_FAULT_SEAMLDR : 0);
 	uint32_t slot =
 		leaf < TDXC_SIM_FAULT_LEAVES ? leaf : TDXC_SIM_FAULT_LEAVES - 1;
 	const struct tdxc_sim_fault_rule *rule = choose(fault, leaf);

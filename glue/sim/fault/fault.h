@@ -10,6 +10,7 @@
 #include "machine.h"
 
 #define TDXC_SIM_FAULT_ANY_LEAF 0xFFFFu
+#define TDXC_SIM_FAULT_SEAMLDR	0x10000u /* | leaf: of the P-SEAMLDR */
 #define TDXC_SIM_FAULT_LEAVES	128u
 
 enum tdxc_sim_fault_action {

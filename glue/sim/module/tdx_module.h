@@ -36,12 +36,16 @@ enum tdxc_sim_reg {
 	TDXC_SIM_RCX = 1,
 	TDXC_SIM_RDX = 2,
 	TDXC_SIM_RBX = 3,
+	TDXC_SIM_RSI = 6,
+	TDXC_SIM_RDI = 7,
 	TDXC_SIM_R8 = 8,
 	TDXC_SIM_R9,
 	TDXC_SIM_R10,
 	TDXC_SIM_R11,
 	TDXC_SIM_R12,
 	TDXC_SIM_R13,
+	TDXC_SIM_R14,
+	TDXC_SIM_R15,
 };
 
 /** Which module this one answers as. */
