@@ -22,7 +22,8 @@
 	X(TDXC_E_INVAL)                                                        \
 	X(TDXC_E_NOSPC)                                                        \
 	X(TDXC_E_RANGE)                                                        \
-	X(TDXC_E_OPNOTSUPP)
+	X(TDXC_E_OPNOTSUPP)                                                    \
+	X(TDXC_E_CANCELED)
 
 struct err_pool {
 #define X(err) char err[sizeof #err];

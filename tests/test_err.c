@@ -28,6 +28,7 @@ static const struct {
 	{TDXC_E_NOSPC, ENOSPC, "TDXC_E_NOSPC"},
 	{TDXC_E_RANGE, ERANGE, "TDXC_E_RANGE"},
 	{TDXC_E_OPNOTSUPP, EOPNOTSUPP, "TDXC_E_OPNOTSUPP"},
+	{TDXC_E_CANCELED, ECANCELED, "TDXC_E_CANCELED"},
 };
 
 #define NR_ERRORS (sizeof errors / sizeof errors[0])

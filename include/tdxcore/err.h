@@ -34,6 +34,7 @@ enum tdxc_err {
 				 small; the count needed is written back. */
 	TDXC_E_RANGE = -34, /**< Address beyond the physical width. */
 	TDXC_E_OPNOTSUPP = -95, /**< Not offered by this module or platform. */
+	TDXC_E_CANCELED = -125, /**< Stopped on request; may be resumed. */
 };
 
 /**

@@ -9,6 +9,8 @@
 #include <tdxcore/check.h>
 #include <tdxcore/cmr.h>
 #include <tdxcore/err.h>
+#include <tdxcore/metadata.h>
+#include <tdxcore/module.h>
 #include <tdxcore/plan.h>
 #include <tdxcore/range.h>
 #include <tdxcore/seamcall.h>

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/*
+ * Global metadata: one table of what is wanted, two ways to read it.
+ *
+ * A field's identity is its class and code. The module ignores the element
+ * size of an id it is given and reports its own, and published sizes differ, so
+ * sizes are never compared; a value that does not fit is refused instead.
+ */
+#include <tdxcore/err.h>
+#include <tdxcore/metadata.h>
+#include <tdxcore/status.h>
+
+enum field_need {
+	FIELD_REQUIRED,
+	FIELD_OPTIONAL,
+};
+
+struct field {
+	uint64_t id;
+	uint16_t offset; /* In struct tdxc_sysinfo. */
+	uint8_t bytes;
+	uint8_t need;
+};
+
+#define FIELD(id, member, need)                                                \
+	{                                                                      \
+		id##ull, (uint16_t)offsetof(struct tdxc_sysinfo, member),      \
+			(uint8_t)sizeof(((struct tdxc_sysinfo *)0)->member),   \
+			FIELD_##need                                           \
+	}
+
+/* tdx-module-abi.md 3.9. Required is what a TD cannot be built without; CMRs
+ * are not, because older modules report them by SYS.INFO only. */
+static const struct field fields[TDXC_FIELDS] = {
+	[TDXC_FIELD_MINOR_VERSION] =
+		FIELD(0x0800000100000003, minor_version, OPTIONAL),
+	[TDXC_FIELD_MAJOR_VERSION] =
+		FIELD(0x0800000100000004, major_version, OPTIONAL),
+	[TDXC_FIELD_UPDATE_VERSION] =
+		FIELD(0x0800000100000005, update_version, OPTIONAL),
+	[TDXC_FIELD_INTERNAL_VERSION] =
+		FIELD(0x0800000100000006, internal_version, OPTIONAL),
+	[TDXC_FIELD_BUILD_NUM] = FIELD(0x8800000100000002, build_num, OPTIONAL),
+	[TDXC_FIELD_BUILD_DATE] =
+		FIELD(0x8800000200000001, build_date, OPTIONAL),
+	[TDXC_FIELD_FEATURES0] = FIELD(0x0A00000300000008, features0, OPTIONAL),
+	[TDXC_FIELD_NUM_PKGS] = FIELD(0x0000000200000000, num_pkgs, OPTIONAL),
+	[TDXC_FIELD_MAX_TDMRS] = FIELD(0x9100000100000008, max_tdmrs, REQUIRED),
+	[TDXC_FIELD_MAX_RESERVED] =
+		FIELD(0x9100000100000009, max_reserved, REQUIRED),
+	[TDXC_FIELD_PAMT_4K_ENTRY_SIZE] =
+		FIELD(0x9100000100000010, pamt_4k_entry_size, REQUIRED),
+	[TDXC_FIELD_PAMT_2M_ENTRY_SIZE] =
+		FIELD(0x9100000100000011, pamt_2m_entry_size, REQUIRED),
+	[TDXC_FIELD_PAMT_1G_ENTRY_SIZE] =
+		FIELD(0x9100000100000012, pamt_1g_entry_size, REQUIRED),
+	[TDXC_FIELD_PAMT_BITMAP_BITS] =
+		FIELD(0x9100000000000013, pamt_bitmap_bits, OPTIONAL),
+	[TDXC_FIELD_TDR_SIZE] = FIELD(0x9800000100000000, tdr_size, REQUIRED),
+	[TDXC_FIELD_TDCS_SIZE] = FIELD(0x9800000100000100, tdcs_size, REQUIRED),
+	[TDXC_FIELD_TDVPS_SIZE] =
+		FIELD(0x9800000100000200, tdvps_size, REQUIRED),
+	[TDXC_FIELD_ATTRIBUTES_FIXED0] =
+		FIELD(0x1900000300000000, attributes_fixed0, REQUIRED),
+	[TDXC_FIELD_ATTRIBUTES_FIXED1] =
+		FIELD(0x1900000300000001, attributes_fixed1, REQUIRED),
+	[TDXC_FIELD_XFAM_FIXED0] =
+		FIELD(0x1900000300000002, xfam_fixed0, REQUIRED),
+	[TDXC_FIELD_XFAM_FIXED1] =
+		FIELD(0x1900000300000003, xfam_fixed1, REQUIRED),
+	[TDXC_FIELD_NUM_CPUID_CONFIG] =
+		FIELD(0x9900000100000004, num_cpuid_config, REQUIRED),
+	[TDXC_FIELD_MAX_VCPUS_PER_TD] =
+		FIELD(0x9900000100000008, max_vcpus_per_td, OPTIONAL),
+	[TDXC_FIELD_MODULE_HV] = FIELD(0x8900000100000000, module_hv, OPTIONAL),
+	[TDXC_FIELD_MIN_UPDATE_HV] =
+		FIELD(0x8900000100000001, min_update_hv, OPTIONAL),
+	[TDXC_FIELD_NO_DOWNGRADE] =
+		FIELD(0x8900000000000002, no_downgrade, OPTIONAL),
+	[TDXC_FIELD_NUM_CMRS] = FIELD(0x9000000100000000, num_cmrs, OPTIONAL),
+};
+
+/* Arrays of 8-byte elements; element k has id base + k. */
+#define ID_CMR_BASE		  0x9000000300000080ull
+#define ID_CMR_SIZE		  0x9000000300000100ull
+#define ID_CPUID_LEAF		  0x9900000300000400ull
+#define ID_CPUID_VALUE		  0x9900000300000500ull
+
+#define ID_CLASS_AND_CODE	  0x3F00000000FFFFFFull
+#define ID_NONE			  0xFFFFFFFFFFFFFFFFull
+
+#define STATUS_FIELD_ID_INCORRECT 0xC0000C0000000000ull
+#define STATUS_FIELD_NOT_READABLE 0xC0000C0200000000ull
+#define STATUS_LIST_OVERFLOW	  0xC0000C0400000000ull
+
+uint64_t tdxc_field_id(enum tdxc_field field)
+{
+	return (uint32_t)field < TDXC_FIELDS ? fields[field].id : 0;
+}
+
+static int field_refused(int err, uint64_t id, uint64_t value,
+			 struct tdxc_metadata_fault *fault)
+{
+	fault->field = id;
+	fault->value = value;
+	return err;
+}
+
+static int field_store(struct tdxc_sysinfo *info, enum tdxc_field i,
+		       uint64_t value, struct tdxc_metadata_fault *fault)
+{
+	const struct field *f = &fields[i];
+
+	if (f->bytes < 8 && value >> (8 * f->bytes) != 0)
+		return field_refused(TDXC_E_RANGE, f->id, value, fault);
+	if (i == TDXC_FIELD_NUM_CPUID_CONFIG && value > TDXC_MAX_CPUID_CONFIG)
+		return field_refused(TDXC_E_NOSPC, f->id, value, fault);
+	if (i == TDXC_FIELD_NUM_CMRS && value > TDXC_MAX_CMRS)
+		return field_refused(TDXC_E_NOSPC, f->id, value, fault);
+	/* Little endian, as everything a TDX module runs on. */
+	memcpy((uint8_t *)info + f->offset, &value, f->bytes);
+	info->present |= 1ull << i;
+	return TDXC_OK;
+}
+
+/* Where an array element goes; NULL: it is none of ours, or has no room. */
+static uint64_t *element_place(struct tdxc_sysinfo *info, uint64_t id)
+{
+	uint64_t key = id & ID_CLASS_AND_CODE;
+	uint64_t k;
+
+	k = key - (ID_CMR_BASE & ID_CLASS_AND_CODE);
+	if (k < TDXC_MAX_CMRS)
+		return &info->cmrs[k].base;
+	k = key - (ID_CMR_SIZE & ID_CLASS_AND_CODE);
+	if (k < TDXC_MAX_CMRS)
+		return &info->cmrs[k].size;
+	k = key - (ID_CPUID_LEAF & ID_CLASS_AND_CODE);
+	if (k < TDXC_MAX_CPUID_CONFIG)
+		return &info->cpuid_leaf[k];
+	k = key - (ID_CPUID_VALUE & ID_CLASS_AND_CODE);
+	if (k < 2ull * TDXC_MAX_CPUID_CONFIG)
+		return &info->cpuid_value[k / 2][k % 2];
+	return NULL;
+}
+
+static int read_element(const struct tdxc_seamcall_port *port, uint64_t id,
+			uint64_t *value, struct tdxc_seamcall_diag *diag)
+{
+	struct tdxc_seamcall_limits limits = tdxc_seamcall_limits_usual();
+	struct tdxc_seamcall_regs regs = {0, id, 0, 0, 0, 0};
+	uint64_t code;
+	int err;
+
+	err = tdxc_seamcall(port, TDXC_SYS_RD, &regs, TDXC_SEAMCALL_RET,
+			    &limits, diag);
+	code = tdxc_status_code(diag->status);
+	if (code == STATUS_FIELD_ID_INCORRECT ||
+	    code == STATUS_FIELD_NOT_READABLE)
+		return TDXC_E_NOENT;
+	*value = regs.r8;
+	return err;
+}
+
+static int read_array(const struct tdxc_seamcall_port *port, uint64_t base,
+		      uint32_t n, struct tdxc_sysinfo *info,
+		      struct tdxc_metadata_fault *fault,
+		      struct tdxc_seamcall_diag *diag)
+{
+	uint32_t k;
+	int err;
+
+	for (k = 0; k < n; k++) {
+		err = read_element(port, base + k,
+				   element_place(info, base + k), diag);
+		if (err != TDXC_OK)
+			return field_refused(err, base + k, 0, fault);
+	}
+	return TDXC_OK;
+}
+
+static int read_scalars(const struct tdxc_seamcall_port *port,
+			struct tdxc_sysinfo *info,
+			struct tdxc_metadata_fault *fault,
+			struct tdxc_seamcall_diag *diag)
+{
+	uint64_t value = 0;
+	uint32_t i;
+	int err;
+
+	for (i = 0; i < TDXC_FIELDS; i++) {
+		err = read_element(port, fields[i].id, &value, diag);
+		if (err == TDXC_E_NOENT && fields[i].need == FIELD_OPTIONAL)
+			continue;
+		if (err != TDXC_OK)
+			return field_refused(err, fields[i].id, 0, fault);
+		err = field_store(info, (enum tdxc_field)i, value, fault);
+		if (err != TDXC_OK)
+			return err;
+	}
+	return TDXC_OK;
+}
+
+static int read_arrays(const struct tdxc_seamcall_port *port,
+		       struct tdxc_sysinfo *info,
+		       struct tdxc_metadata_fault *fault,
+		       struct tdxc_seamcall_diag *diag)
+{
+	int err = read_array(port, ID_CPUID_LEAF, info->num_cpuid_config, info,
+			     fault, diag);
+
+	if (err == TDXC_OK)
+		err = read_array(port, ID_CPUID_VALUE,
+				 2u * info->num_cpuid_config, info, fault,
+				 diag);
+	if (err == TDXC_OK)
+		err = read_array(port, ID_CMR_BASE, info->num_cmrs, info, fault,
+				 diag);
+	if (err == TDXC_OK)
+		err = read_array(port, ID_CMR_SIZE, info->num_cmrs, info, fault,
+				 diag);
+	return err;
+}
+
+int tdxc_metadata_read(const struct tdxc_seamcall_port *port,
+		       struct tdxc_sysinfo *info,
+		       struct tdxc_metadata_fault *fault,
+		       struct tdxc_seamcall_diag *diag)
+{
+	int err;
+
+	memset(info, 0, sizeof(*info));
+	memset(fault, 0, sizeof(*fault));
+	err = read_scalars(port, info, fault, diag);
+	if (err == TDXC_OK)
+		err = read_arrays(port, info, fault, diag);
+	if (err != TDXC_OK)
+		memset(info, 0, sizeof(*info));
+	return err;
+}
+
+/* --- the list of SYS.RDALL (tdx-module-abi.md 3.9) ----------------------- */
+
+#define LIST_BYTES 4096u
+#define LIST_PAGES 16u
+
+static uint64_t list_word(const uint8_t *list, uint32_t offset)
+{
+	uint64_t word;
+
+	memcpy(&word, list + offset, sizeof(word));
+	return word;
+}
+
+static int list_element(struct tdxc_sysinfo *info, uint64_t id, uint64_t value,
+			struct tdxc_metadata_fault *fault)
+{
+	uint64_t *place = element_place(info, id);
+	uint32_t i;
+
+	if (place != NULL) {
+		*place = value;
+		return TDXC_OK;
+	}
+	for (i = 0; i < TDXC_FIELDS; i++) {
+		if (((fields[i].id ^ id) & ID_CLASS_AND_CODE) == 0)
+			return field_store(info, (enum tdxc_field)i, value,
+					   fault);
+	}
+	return TDXC_OK;
+}
+
+/* A header, and the elements that follow it: last_element + 1 in each of
+ * last_field + 1 fields, their codes ascending by one. */
+static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
+			 struct tdxc_sysinfo *info,
+			 struct tdxc_metadata_fault *fault)
+{
+	uint64_t id = list_word(list, *offset);
+	uint32_t n = ((uint32_t)(id >> 34 & 0xF) + 1) *
+		     ((uint32_t)(id >> 38 & 0x1FF) + 1);
+	uint32_t k;
+	int err;
+
+	*offset += 8;
+	if (n > (end - *offset) / 8)
+		return field_refused(TDXC_E_INVAL, id, n, fault);
+	for (k = 0; k < n; k++) {
+		err = list_element(info, id + k, list_word(list, *offset),
+				   fault);
+		if (err != TDXC_OK)
+			return err;
+		*offset += 8;
+	}
+	return TDXC_OK;
+}
+
+static int list_read(const uint8_t *list, struct tdxc_sysinfo *info,
+		     struct tdxc_metadata_fault *fault)
+{
+	uint64_t header = list_word(list, 0);
+	uint32_t end = (uint32_t)(header & 0xFFFF);
+	uint32_t sequences = (uint32_t)(header >> 16 & 0xFFFF);
+	uint32_t offset = 8;
+	int err;
+
+	if (end < 8 || end > LIST_BYTES)
+		return field_refused(TDXC_E_INVAL, header, end, fault);
+	for (; sequences > 0; sequences--) {
+		if (end - offset < 8)
+			return field_refused(TDXC_E_INVAL, header, sequences,
+					     fault);
+		err = list_sequence(list, end, &offset, info, fault);
+		if (err != TDXC_OK)
+			return err;
+	}
+	return TDXC_OK;
+}
+
+static int list_complete(const struct tdxc_sysinfo *info,
+			 struct tdxc_metadata_fault *fault)
+{
+	uint32_t i;
+
+	for (i = 0; i < TDXC_FIELDS; i++) {
+		if (fields[i].need == FIELD_REQUIRED &&
+		    !tdxc_sysinfo_has(info, (enum tdxc_field)i))
+			return field_refused(TDXC_E_NOENT, fields[i].id, 0,
+					     fault);
+	}
+	return TDXC_OK;
+}
+
+static int read_lists(const struct tdxc_seamcall_port *port,
+		      const uint8_t *page, uint64_t page_pa,
+		      struct tdxc_sysinfo *info,
+		      struct tdxc_metadata_fault *fault,
+		      struct tdxc_seamcall_diag *diag)
+{
+	struct tdxc_seamcall_limits limits = tdxc_seamcall_limits_usual();
+	struct tdxc_seamcall_regs regs = {0, page_pa, ID_NONE, 0, 0, 0};
+	uint32_t pages;
+	bool more;
+	int err;
+
+	for (pages = 0; pages < LIST_PAGES; pages++) {
+		err = tdxc_seamcall(port, TDXC_SYS_RDALL, &regs,
+				    TDXC_SEAMCALL_RET, &limits, diag);
+		more = tdxc_status_code(diag->status) == STATUS_LIST_OVERFLOW;
+		if (err != TDXC_OK && !more)
+			return err;
+		err = list_read(page, info, fault);
+		if (err != TDXC_OK || !more)
+			return err;
+		regs.rdx = page_pa;
+	}
+	return field_refused(TDXC_E_INVAL, regs.r8, pages, fault);
+}
+
+int tdxc_metadata_read_all(const struct tdxc_seamcall_port *port,
+			   const void *page, uint64_t page_pa,
+			   struct tdxc_sysinfo *info,
+			   struct tdxc_metadata_fault *fault,
+			   struct tdxc_seamcall_diag *diag)
+{
+	int err;
+
+	memset(info, 0, sizeof(*info));
+	memset(fault, 0, sizeof(*fault));
+	err = read_lists(port, page, page_pa, info, fault, diag);
+	if (err == TDXC_OK)
+		err = list_complete(info, fault);
+	if (err != TDXC_OK)
+		memset(info, 0, sizeof(*info));
+	return err;
+}
