@@ -123,11 +123,14 @@ int tdxc_seamcall_err(uint64_t status)
 	return tdxc_again(status) != TDXC_AGAIN_NO ? TDXC_E_BUSY : TDXC_E_IO;
 }
 
-/* CACHE.WB goes on where it was only if it is told so. */
-static void seamcall_resume(uint64_t rax, struct tdxc_seamcall_regs *regs)
+/*
+ * CACHE.WB goes on where it was only if it is told so. After a restartable
+ * interruption nothing was committed, and what was asked for is asked again.
+ */
+static bool seamcall_resumes(uint64_t rax, uint64_t status)
 {
-	if ((rax & LEAF_MASK) == TDXC_PHYMEM_CACHE_WB)
-		regs->rcx = 1;
+	return (rax & LEAF_MASK) == TDXC_PHYMEM_CACHE_WB &&
+	       (uint32_t)(status >> 32) == CODE_INTERRUPTED_RESUMABLE;
 }
 
 /* Whether an answer of this kind may be followed by another attempt. */
@@ -141,14 +144,33 @@ static bool seamcall_may_repeat(const struct tdxc_seamcall_limits *limits,
 	return diag->again[kind] < limits->attempts[kind];
 }
 
+/* What is said about a call that did not simply succeed, and what it leaves in
+ * the caller's registers. */
+static int seamcall_end(struct tdxc_seamcall_diag *diag,
+			const struct tdxc_seamcall_regs *given, uint64_t rcx,
+			struct tdxc_seamcall_regs *regs,
+			enum tdxc_seamcall_shape shape)
+{
+	diag->in = *given;
+	diag->in.rcx = rcx;
+	diag->out = diag->in;
+	/* Not left to each port: an instruction that failed has no outputs. */
+	if (shape == TDXC_SEAMCALL_RET &&
+	    !tdxc_status_is_synthetic(diag->status))
+		diag->out = *regs;
+	else
+		*regs = *given;
+	return tdxc_seamcall_err(diag->status);
+}
+
 int tdxc_seamcall(const struct tdxc_seamcall_port *port, uint64_t rax,
 		  struct tdxc_seamcall_regs *regs,
 		  enum tdxc_seamcall_shape shape,
 		  const struct tdxc_seamcall_limits *limits,
 		  struct tdxc_seamcall_diag *diag)
 {
-	struct tdxc_seamcall_regs in = *regs;
-	enum tdxc_again kind;
+	const struct tdxc_seamcall_regs given = *regs;
+	uint64_t rcx = given.rcx;
 
 	memset(diag, 0, sizeof(*diag));
 	diag->rax = rax;
@@ -158,19 +180,17 @@ int tdxc_seamcall(const struct tdxc_seamcall_port *port, uint64_t rax,
 		diag->status = port->ops->call(port->ctx, rax, regs, shape);
 		diag->calls++;
 		if (diag->status == TDXC_STATUS_SUCCESS)
-			return TDXC_OK;
-		kind = tdxc_again(diag->status);
-		if (!seamcall_may_repeat(limits, diag, kind))
 			break;
-		if (kind == TDXC_AGAIN_RESUME)
-			seamcall_resume(rax, &in);
-		*regs = in;
+		if (!seamcall_may_repeat(limits, diag,
+					 tdxc_again(diag->status)))
+			return seamcall_end(diag, &given, rcx, regs, shape);
+		if (seamcall_resumes(rax, diag->status))
+			rcx = 1;
+		*regs = given;
+		regs->rcx = rcx;
 		tdxc_relax();
 	}
-	/* Not left to each port: an instruction that failed has no outputs. */
-	if (tdxc_status_is_synthetic(diag->status))
-		*regs = in;
-	diag->in = in;
-	diag->out = *regs;
-	return tdxc_seamcall_err(diag->status);
+	if (shape != TDXC_SEAMCALL_RET)
+		*regs = given;
+	return TDXC_OK;
 }

@@ -248,13 +248,15 @@ int tdxc_seamcall_err(uint64_t status);
  * @brief Make a call, repeating it while the answer is "not now".
  *
  * Each repetition starts from the operands as given; only PHYMEM.CACHE.WB is
- * resumed with RCX = 1, as its convention wants. Kinds are counted apart: the
- * call ends when one kind has used its attempts up.
+ * resumed with RCX = 1 after INTERRUPTED_RESUMABLE, as its convention wants.
+ * Kinds are counted apart: the call ends when one kind has used its attempts
+ * up.
  *
  * @param[in]     port   The instruction.
  * @param[in]     rax    Leaf, version, bit 63.
- * @param[in,out] regs   Operands, then the results of the last attempt as
- *                       @p shape says; untouched when the instruction failed.
+ * @param[in,out] regs   Operands, then for TDXC_SEAMCALL_RET the results of
+ *                       the last attempt; as given after TDXC_SEAMCALL_IN, and
+ *                       when the instruction failed, whatever the port wrote.
  * @param[in]     shape  TDXC_SEAMCALL_IN or _RET: VP.ENTER is never repeated.
  * @param[in]     limits Attempts.
  * @param[out]    diag   What happened. Never NULL.
