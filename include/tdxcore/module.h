@@ -47,6 +47,8 @@ extern "C" {
  *  A call that does anything initialises at least one entry, and progress is
  *  reported by whole GiBs: 2^18 entries. @source{tdx-module-abi.md 5.1} */
 #define TDXC_MODULE_STUCK_CALLS 262144u
+/** In tdxc_module::failed: no progress, though every call succeeded. */
+#define TDXC_MODULE_STUCK 1ull
 /** Looks at a SYS.INIT that another CPU is making. @units{loads} */
 #define TDXC_MODULE_SPINS 1000000u
 
@@ -319,7 +321,8 @@ TDXC_MUST_CHECK int tdxc_module_cpu_may_join(const struct tdxc_module *m,
 /**
  * @brief Read the metadata, and judge it. @locks{serial}
  *
- * @param[in,out] m       Object at CPUS or READ; goes to PLAN.
+ * @param[in,out] m       Object at CPUS, or at PLAN to read again; goes to
+ *                        PLAN.
  * @param[in]     page    A page for SYS.RDALL; NULL: SYS.RD, field by field.
  *                        Also used where the module has no SYS.RDALL.
  * @param[in]     page_pa Physical address of @p page.
@@ -475,7 +478,8 @@ struct tdxc_module_progress {
  * @param m Object at TDMRS or later.
  * @return Progress, in steps of 1 GiB as the module reports it.
  */
-struct tdxc_module_progress tdxc_module_progress(const struct tdxc_module *m);
+struct tdxc_module_progress
+tdxc_module_get_progress(const struct tdxc_module *m);
 
 /**
  * @brief Stop TDMR.INIT on all CPUs, each after the SEAMCALL it is in.
@@ -546,8 +550,8 @@ TDXC_MUST_CHECK int tdxc_module_disable(struct tdxc_module *m,
  * @param[in,out] m    Object at any step but UPDATE.
  * @param[out]    diag SYS.DISABLE. Never NULL.
  * @retval TDXC_OK      Nothing is owned any more.
- * @retval TDXC_E_BUSY  A CPU is in TDMR.INIT, or SYS.DISABLE did not get
- *                      through; nothing was freed.
+ * @retval TDXC_E_BUSY  A CPU is in TDMR.INIT, a TD is being built, or
+ *                      SYS.DISABLE did not get through; nothing was freed.
  * @retval TDXC_E_INVAL At UPDATE.
  * @return Otherwise as the op that failed: what it concerns and everything
  *         after it is kept, the step is UNDO; call again.
