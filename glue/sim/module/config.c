@@ -94,6 +94,7 @@ uint64_t tdxc_sim_sys_config(struct tdxc_sim_call *c)
 	m->nr_tdmrs = (uint32_t)count;
 	m->dynamic_pamt = dynamic;
 	m->packages_configured = 0;
+	m->handoff.valid = false;
 	tdxc_store_release(&m->state, TDXC_SIM_SYSCONFIG_DONE);
 	return 0;
 }

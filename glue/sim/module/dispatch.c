@@ -7,6 +7,14 @@ enum {
 	LEAF_SYS_LP_SHUTDOWN = 44,
 };
 
+static void set_identity(struct tdxc_sim_module *m)
+{
+	static const struct tdxc_sim_identity usual = {1, 5, 0, 744, 0, 0, 0};
+
+	m->identity =
+		m->platform.identity.major != 0 ? m->platform.identity : usual;
+}
+
 int tdxc_sim_init(struct tdxc_sim_module *m, const struct tdxc_sim_ops *ops,
 		  void *ctx, const struct tdxc_sim_platform *platform)
 {
@@ -29,6 +37,8 @@ int tdxc_sim_init(struct tdxc_sim_module *m, const struct tdxc_sim_ops *ops,
 	m->ops = ops;
 	m->ctx = ctx;
 	m->platform = *platform;
+	set_identity(m);
+	m->seamldr.remaining = TDXC_SIM_SEAMLDR_UPDATES;
 	return TDXC_OK;
 }
 
@@ -216,8 +226,8 @@ static uint64_t dispatch(struct tdxc_sim_call *c)
 	return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RAX);
 }
 
-enum tdxc_sim_outcome tdxc_sim_seamcall(struct tdxc_sim_module *m, uint32_t lp,
-					struct tdxc_sim_regs *regs)
+static enum tdxc_sim_outcome call_module(struct tdxc_sim_module *m, uint32_t lp,
+					 struct tdxc_sim_regs *regs)
 {
 	struct tdxc_sim_call c = {0};
 	uint64_t status;
@@ -233,4 +243,18 @@ enum tdxc_sim_outcome tdxc_sim_seamcall(struct tdxc_sim_module *m, uint32_t lp,
 	}
 	(void)tdxc_sim_add(&m->inside, UINT64_MAX);
 	return c.entered ? TDXC_SIM_ENTERED : TDXC_SIM_RETURNED;
+}
+
+enum tdxc_sim_outcome tdxc_sim_seamcall(struct tdxc_sim_module *m, uint32_t lp,
+					struct tdxc_sim_regs *regs)
+{
+	if (regs->gpr[TDXC_SIM_RAX] >> 63 != 0) {
+		tdxc_sim_seamldr(m, lp, regs);
+		return TDXC_SIM_RETURNED;
+	}
+	if (tdxc_load_acquire(&m->seamldr.unloaded) != 0) {
+		regs->gpr[TDXC_SIM_RAX] = TDXC_STATUS_VMFAILINVALID;
+		return TDXC_SIM_RETURNED;
+	}
+	return call_module(m, lp, regs);
 }

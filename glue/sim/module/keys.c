@@ -49,6 +49,7 @@ uint64_t tdxc_sim_mng_create(struct tdxc_sim_call *c)
 	if (status != 0)
 		return status;
 	m->kot[keyid].state = TDXC_SIM_KEYID_ASSIGNED;
+	(void)tdxc_sim_add(&m->builds, 1);
 	tdxc_sim_pamt_set(ref.entry, PT_TDR, 0);
 	tdxc_sim_pamt_count(m, pa, 1);
 	return 0;
@@ -84,9 +85,21 @@ uint64_t tdxc_sim_mng_key_config(struct tdxc_sim_call *c)
 	return 0;
 }
 
+/* Blocking ends the building of a TD that was never finalised. */
+static void block_td(struct tdxc_sim_module *m, const struct tdxc_sim_td *td,
+		     bool finalised)
+{
+	m->kot[td->keyid].to_flush = tdxc_sim_all_packages(m);
+	m->kot[td->keyid].state = TDXC_SIM_KEYID_FLUSHED;
+	td->tdr->lifecycle = LC_BLOCKED;
+	if (!finalised)
+		(void)tdxc_sim_add(&m->builds, UINT64_MAX);
+}
+
 uint64_t tdxc_sim_mng_vpflushdone(struct tdxc_sim_call *c)
 {
 	struct tdxc_sim_module *m = c->m;
+	bool finalised = false;
 	struct tdxc_sim_td td;
 	uint64_t status = tdxc_sim_claim_td(c, c->gpr[TDXC_SIM_RCX], true,
 					    TDXC_SIM_RCX, &td);
@@ -105,10 +118,9 @@ uint64_t tdxc_sim_mng_vpflushdone(struct tdxc_sim_call *c)
 		if (tdcs->op_state != OS_UNINITIALIZED &&
 		    tdcs->nr_assoc_vcpus != 0)
 			return STATUS(ST_FLUSHVP_NOT_DONE, 0);
+		finalised = tdcs->op_state == OS_RUNNABLE;
 	}
-	m->kot[td.keyid].to_flush = tdxc_sim_all_packages(m);
-	m->kot[td.keyid].state = TDXC_SIM_KEYID_FLUSHED;
-	td.tdr->lifecycle = LC_BLOCKED;
+	block_td(m, &td, finalised);
 	return 0;
 }
 

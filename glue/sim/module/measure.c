@@ -22,6 +22,18 @@ void tdxc_sim_measure_start(struct tdxc_sim_call *c, struct tdxc_sim_tdcs *tdcs)
 {
 	c->m->ops->sha384(c->m->ctx, TDXC_SIM_SHA384_INIT, tdcs->sha384, NULL,
 			  0, NULL);
+	tdcs->measured_by = c->m->generation;
+}
+
+uint64_t tdxc_sim_measure_check(struct tdxc_sim_call *c,
+				struct tdxc_sim_tdcs *tdcs)
+{
+	if (tdcs->measured_by == c->m->generation)
+		return 0;
+	if (tdxc_sim_is_newer(c->m))
+		return STATUS(ST_MRTD_CONTEXT, 0);
+	tdxc_sim_measure_start(c, tdcs);
+	return 0;
 }
 
 void tdxc_sim_measure_add(struct tdxc_sim_call *c, struct tdxc_sim_tdcs *tdcs,
@@ -53,6 +65,8 @@ uint64_t tdxc_sim_mr_extend(struct tdxc_sim_call *c)
 	status = tdxc_sim_claim_td(c, rdx, true, TDXC_SIM_RDX, &td);
 	if (status == 0)
 		status = tdxc_sim_check_td(c, &td, rules.op_states, false);
+	if (status == 0)
+		status = tdxc_sim_measure_check(c, td.tdcs);
 	if (status == 0 && gpa % EXTEND_BYTES != 0)
 		status = STATUS(ST_OPERAND_INVALID, TDXC_SIM_RCX);
 	if (status == 0)
@@ -87,8 +101,12 @@ uint64_t tdxc_sim_mr_finalize(struct tdxc_sim_call *c)
 		return status;
 	if (td.tdcs->nr_vcpus == 0)
 		return STATUS(ST_NO_VCPUS, 0);
+	status = tdxc_sim_measure_check(c, td.tdcs);
+	if (status != 0)
+		return status;
 	c->m->ops->sha384(c->m->ctx, TDXC_SIM_SHA384_FINAL, td.tdcs->sha384,
 			  NULL, 0, td.tdcs->mrtd);
 	td.tdcs->op_state = OS_RUNNABLE;
+	(void)tdxc_sim_add(&c->m->builds, UINT64_MAX);
 	return 0;
 }

@@ -41,6 +41,7 @@
 #define ST_SYS_INVALID_HANDOFF	   0xC0000509u
 #define ST_LP_INIT_NOT_PENDING	   0xC000050Bu
 #define ST_CONFIG_NOT_PENDING	   0xC000050Cu
+#define ST_UPDATE_SENSITIVE	   0x80000512u
 #define ST_TD_FATAL		   0xE0000604u
 #define ST_TD_NON_DEBUG		   0xC0000605u
 #define ST_TDCS_NOT_ALLOCATED	   0xC0000606u
@@ -48,6 +49,7 @@
 #define ST_OP_STATE		   0xC0000608u
 #define ST_NO_VCPUS		   0xC0000609u
 #define ST_TDCX_NUM		   0xC0000610u
+#define ST_MRTD_CONTEXT		   0xC0000622u
 #define ST_VCPU_STATE		   0xC0000700u
 #define ST_VCPU_ASSOCIATED	   0x80000701u
 #define ST_VCPU_NOT_ASSOCIATED	   0x80000702u
@@ -289,6 +291,7 @@ struct tdxc_sim_tdcs {
 	uint64_t mrownerconfig[6];
 	uint64_t rtmr[24];
 	uint64_t sha384[TDXC_SIM_SHA384_STATE / 8];
+	uint64_t measured_by; /* generation of the module that does */
 };
 
 TDXC_STATIC_ASSERT(sizeof(struct tdxc_sim_tdcs) <= 4096, "one page");
@@ -441,6 +444,10 @@ uint64_t tdxc_sim_level_bytes(uint8_t level);
 
 void tdxc_sim_measure_start(struct tdxc_sim_call *c,
 			    struct tdxc_sim_tdcs *tdcs);
+/* An update in between: from newer modules an error, in older ones what was
+ * measured is lost. */
+uint64_t tdxc_sim_measure_check(struct tdxc_sim_call *c,
+				struct tdxc_sim_tdcs *tdcs);
 void tdxc_sim_measure_add(struct tdxc_sim_call *c, struct tdxc_sim_tdcs *tdcs,
 			  uint64_t gpa);
 
@@ -467,6 +474,18 @@ uint64_t tdxc_sim_field_next(const struct tdxc_sim_field *table, size_t nr,
  * eax | ebx << 32 and ecx | edx << 32. */
 uint64_t tdxc_sim_cpuid_config_leaf(uint32_t i);
 void tdxc_sim_cpuid_config_mask(uint32_t i, uint64_t mask[2]);
+
+/* --- the end of a module (update.c, seamldr.c) --------------------------- */
+
+/* The global lock, exclusive or shared; section 2.4. */
+uint64_t tdxc_sim_hold_global(struct tdxc_sim_call *c, bool exclusive);
+/* From here on no call gets past the dispatcher; false: some already were. */
+bool tdxc_sim_stop_others(struct tdxc_sim_module *m);
+/* As after loading, except for what was counted and handed over. */
+void tdxc_sim_forget(struct tdxc_sim_module *m);
+/* RAX bit 63. */
+void tdxc_sim_seamldr(struct tdxc_sim_module *m, uint32_t lp,
+		      struct tdxc_sim_regs *regs);
 
 /* --- leaves -------------------------------------------------------------- */
 

@@ -27,6 +27,8 @@ uint64_t tdxc_sim_page_add(struct tdxc_sim_call *c)
 	uint64_t status =
 		tdxc_sim_mem_begin(c, &rules, c->gpr[TDXC_SIM_RDX], &mem);
 
+	if (status == 0)
+		status = tdxc_sim_measure_check(c, mem.td.tdcs);
 	if (status == 0 && mem.state != SS_FREE)
 		status = tdxc_sim_mem_state_error(c, &mem);
 	if (status == 0)

@@ -2,14 +2,6 @@
 /* System leaves but SYS.CONFIG and the metadata (sections 1.4, 5.2). */
 #include "module.h"
 
-/* The global lock, exclusive or shared; section 2.4. */
-static uint64_t hold_global(struct tdxc_sim_call *c, bool exclusive)
-{
-	return tdxc_sim_hold(c, &c->m->lock, exclusive)
-		       ? 0
-		       : STATUS(ST_SYS_BUSY, 0);
-}
-
 static bool has_entropy(const struct tdxc_sim_module *m)
 {
 	uint64_t canary;
@@ -48,7 +40,7 @@ uint64_t tdxc_sim_sys_init(struct tdxc_sim_call *c)
 	c->gpr[TDXC_SIM_R8] = 0;
 	c->gpr[TDXC_SIM_R9] = 0;
 	c->gpr[TDXC_SIM_R10] = 0;
-	status = hold_global(c, true);
+	status = tdxc_sim_hold_global(c, true);
 	if (status != 0)
 		return status;
 	if (attributes != 0)
@@ -71,7 +63,7 @@ uint64_t tdxc_sim_sys_lp_init(struct tdxc_sim_call *c)
 	c->gpr[TDXC_SIM_RCX] = 0;
 	c->gpr[TDXC_SIM_RDX] = 0;
 	c->gpr[TDXC_SIM_R8] = 0;
-	status = hold_global(c, false);
+	status = tdxc_sim_hold_global(c, false);
 	if (status != 0)
 		return status;
 	if (tdxc_load_acquire(&m->state) != TDXC_SIM_SYSINIT_DONE)
@@ -89,7 +81,7 @@ uint64_t tdxc_sim_sys_key_config(struct tdxc_sim_call *c)
 {
 	struct tdxc_sim_module *m = c->m;
 	uint64_t package = 1ull << tdxc_sim_package(m, c->lp);
-	uint64_t status = hold_global(c, true);
+	uint64_t status = tdxc_sim_hold_global(c, true);
 
 	if (status != 0)
 		return status;
@@ -148,44 +140,6 @@ uint64_t tdxc_sim_sys_lp_shutdown(struct tdxc_sim_call *c)
 	return 0;
 }
 
-/* From here on no call gets past the dispatcher; false: some already were. A
- * call counts itself inside before it looks at the state, this looks the other
- * way round, and both are fully ordered: one of them sees the other. */
-static bool stop_others(struct tdxc_sim_module *m)
-{
-	(void)tdxc_xchg(&m->state, TDXC_SIM_SHUTDOWN);
-	return tdxc_load_acquire(&m->inside) == 1;
-}
-
-/* The hand-over version this module offers, and the least it accepts, is 0. */
-uint64_t tdxc_sim_sys_shutdown(struct tdxc_sim_call *c)
-{
-	struct tdxc_sim_module *m = c->m;
-	uint64_t status;
-
-	if (c->gpr[TDXC_SIM_RCX] != 0)
-		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RCX);
-	status = hold_global(c, true);
-	if (status != 0)
-		return status;
-	if (!stop_others(m)) {
-		tdxc_store_release(&m->state, TDXC_SIM_READY);
-		return STATUS(ST_SYS_BUSY, 0);
-	}
-	return 0;
-}
-
-/* There is never hand-over data to take. */
-uint64_t tdxc_sim_sys_update(struct tdxc_sim_call *c)
-{
-	const struct tdxc_sim_module *m = c->m;
-
-	if (tdxc_load_acquire(&m->state) != TDXC_SIM_SYSINIT_DONE ||
-	    tdxc_load_acquire(&m->nr_lps_initialized) != m->platform.nr_lps)
-		return STATUS(ST_SYS_STATE_INCORRECT, 0);
-	return STATUS(ST_SYS_INVALID_HANDOFF, 0);
-}
-
 static bool any_guest_runs(const struct tdxc_sim_module *m)
 {
 	uint32_t i;
@@ -195,23 +149,6 @@ static bool any_guest_runs(const struct tdxc_sim_module *m)
 			return true;
 	}
 	return false;
-}
-
-/* As after loading, except for what was counted. */
-static void forget_everything(struct tdxc_sim_module *m)
-{
-	uint32_t i;
-
-	for (i = 0; i < m->platform.nr_lps; i++)
-		m->lps[i].initialized = false;
-	memset(m->kot, 0, sizeof(m->kot));
-	memset(m->cache_wb, 0, sizeof(m->cache_wb));
-	m->nr_tdmrs = 0;
-	m->dynamic_pamt = false;
-	m->packages_configured = 0;
-	m->disable_step = 0;
-	tdxc_store_release(&m->nr_lps_initialized, 0);
-	tdxc_store_release(&m->state, TDXC_SIM_SYSINIT_PENDING);
 }
 
 /* False: an interrupt came first; what is done stays done. */
@@ -238,13 +175,13 @@ static bool flush_everything(struct tdxc_sim_call *c)
 uint64_t tdxc_sim_sys_disable(struct tdxc_sim_call *c)
 {
 	struct tdxc_sim_module *m = c->m;
-	uint64_t status = hold_global(c, true);
+	uint64_t status = tdxc_sim_hold_global(c, true);
 
 	if (status != 0)
 		return status;
 	if (c->gpr[TDXC_SIM_RCX] != 0)
 		return STATUS(ST_OPERAND_INVALID, TDXC_SIM_RCX);
-	if (!stop_others(m) || any_guest_runs(m))
+	if (!tdxc_sim_stop_others(m) || any_guest_runs(m))
 		status = STATUS(ST_SYS_BUSY, 0);
 	else if (!flush_everything(c))
 		status = STATUS(ST_INTERRUPTED_RESUMABLE, 0);
@@ -252,6 +189,7 @@ uint64_t tdxc_sim_sys_disable(struct tdxc_sim_call *c)
 		tdxc_store_release(&m->state, TDXC_SIM_READY);
 		return status;
 	}
-	forget_everything(m);
+	tdxc_sim_forget(m);
+	m->handoff.valid = false;
 	return 0;
 }

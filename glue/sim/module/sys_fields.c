@@ -11,6 +11,10 @@ enum value {
 	V_BUILD_NUM,
 	V_MINOR,
 	V_MAJOR,
+	V_UPDATE,
+	V_MODULE_HV,
+	V_MIN_UPDATE_HV,
+	V_NO_DOWNGRADE,
 	V_FEATURES0,
 	V_CMR_BASE,
 	V_CMR_SIZE,
@@ -51,12 +55,12 @@ static const struct tdxc_sim_field sys_fields[] = {
 	{0x8800000100000002ull, 1, V_BUILD_NUM, false},
 	{0x0800000100000003ull, 1, V_MINOR, false},
 	{0x0800000100000004ull, 1, V_MAJOR, false},
-	{0x0800000100000005ull, 1, V_ZERO, false}, /* UPDATE_VERSION */
+	{0x0800000100000005ull, 1, V_UPDATE, false},
 	{0x0800000100000006ull, 1, V_ZERO, false}, /* INTERNAL_VERSION */
-	{0x8900000100000000ull, 1, V_ZERO, false}, /* MODULE_HV */
-	{0x8900000100000001ull, 1, V_ZERO, false}, /* MIN_UPDATE_HV */
-	{0x8900000000000002ull, 1, V_ZERO, false}, /* NO_DOWNGRADE */
-	{0x8900000100000003ull, 1, V_1, false},	   /* NUM_HANDOFF_PAGES */
+	{0x8900000100000000ull, 1, V_MODULE_HV, false},
+	{0x8900000100000001ull, 1, V_MIN_UPDATE_HV, false},
+	{0x8900000000000002ull, 1, V_NO_DOWNGRADE, false},
+	{0x8900000100000003ull, 1, V_1, false}, /* NUM_HANDOFF_PAGES */
 	{0x8900000000000004ull, 1, V_ZERO, false},
 	{0x8900000100000005ull, 1, V_ZERO, false},
 	{0x8900000200000006ull, 1, V_ZERO, false},
@@ -112,9 +116,10 @@ static const struct tdxc_sim_field newer_fields[] = {
 #define NR_SYS_FIELDS	(sizeof(sys_fields) / sizeof(sys_fields[0]))
 #define NR_NEWER_FIELDS (sizeof(newer_fields) / sizeof(newer_fields[0]))
 
-/* Section 3.9: what 1.5.01 advertises, and 36, Dynamic PAMT, for newer. */
+/* Section 3.9: what 1.5.01 advertises; for newer 36, Dynamic PAMT, and 47,
+ * update compatibility. */
 #define FEATURES0	0xF0EBFull
-#define FEATURES0_DPAMT (1ull << 36)
+#define FEATURES0_NEWER (1ull << 36 | 1ull << 47)
 
 /* CPUID leaves a TD can configure: leaf and sub-leaf, then what it may set. */
 static const uint64_t cpuid_leaves[] = {
@@ -181,14 +186,23 @@ static uint64_t sys_value(const struct tdxc_sim_module *m, uint8_t get,
 	case V_BUILD_DATE:
 		return 0x20240212;
 	case V_BUILD_NUM:
-		return 744;
+		return m->identity.build;
 	case V_MINOR:
-		return 5;
+		return m->identity.minor;
 	case V_MAJOR:
-		return 1;
+		return m->identity.major;
+	case V_UPDATE:
+		return m->identity.update;
+	case V_MODULE_HV:
+		return m->identity.module_hv;
+	case V_MIN_UPDATE_HV:
+		return m->identity.min_update_hv;
+	case V_NO_DOWNGRADE:
+		return m->identity.no_downgrade;
 	case V_FEATURES0:
-		return tdxc_sim_is_newer(m) ? FEATURES0 | FEATURES0_DPAMT
-					    : FEATURES0;
+		return (tdxc_sim_is_newer(m) ? FEATURES0 | FEATURES0_NEWER
+					     : FEATURES0) &
+		       ~m->platform.features0_off;
 	case V_CMR_BASE:
 		return cmr_at(m, i)->base;
 	case V_CMR_SIZE:
@@ -317,8 +331,9 @@ static void fill_sysinfo(const struct tdxc_sim_module *m, uint64_t *w)
 
 	w[0] = 0x8086ull << 32;
 	w[1] = sys_value(m, V_BUILD_DATE, 0) |
-	       sys_value(m, V_BUILD_NUM, 0) << 32 | 5ull << 48;
-	w[2] = 1 | 1ull << 16;
+	       sys_value(m, V_BUILD_NUM, 0) << 32 |
+	       sys_value(m, V_MINOR, 0) << 48;
+	w[2] = sys_value(m, V_MAJOR, 0) | 1ull << 16;
 	w[4] = 64 | 16ull << 16 | 16ull << 32;
 	w[6] = 0x6000 | 0x6000ull << 32;
 	w[8] = sys_value(m, V_ATTRIBUTES_FIXED0, 0);

@@ -97,6 +97,17 @@ struct tdxc_sim_ops {
 		       const void *data, size_t bytes, void *out);
 };
 
+/** What a module calls itself, and which hand-off data it knows. */
+struct tdxc_sim_identity {
+	uint16_t major; /**< Version; 0 for all of a platform's: 1.5.0. */
+	uint16_t minor;
+	uint16_t update;
+	uint16_t build;
+	uint16_t module_hv;	/**< Newest hand-off version. */
+	uint16_t min_update_hv; /**< Oldest one it writes and reads. */
+	uint16_t no_downgrade;	/**< 1: it writes module_hv only. */
+};
+
 /** The platform SYS.INIT finds. */
 struct tdxc_sim_platform {
 	uint32_t abi; /**< TDXC_ABI. */
@@ -112,6 +123,8 @@ struct tdxc_sim_platform {
 	struct tdxc_range seamrr; /**< Never an operand. */
 	struct tdxc_cmr cmrs[TDXC_MAX_CMRS]; /**< As firmware reports them. */
 	uint32_t nr_cmrs;
+	struct tdxc_sim_identity identity; /**< Of the module at power on. */
+	uint64_t features0_off; /**< TDX_FEATURES0 bits it does not have. */
 };
 
 enum tdxc_sim_state {
@@ -154,6 +167,30 @@ struct tdxc_sim_cache_wb {
 	uint64_t snapshot[TDXC_SIM_MAX_KEYIDS / 64];
 };
 
+/** What SYS.SHUTDOWN leaves behind for the next module. */
+struct tdxc_sim_handoff {
+	bool valid;
+	bool dynamic_pamt;
+	uint16_t version;
+	uint32_t global_keyid;
+	uint32_t nr_tdmrs;
+	uint64_t packages_configured;
+	uint64_t builds;
+	struct tdxc_sim_tdmr tdmrs[TDXC_SIM_MAX_TDMRS];
+	struct tdxc_sim_kot kot[TDXC_SIM_MAX_KEYIDS];
+};
+
+/** The P-SEAMLDR. */
+struct tdxc_sim_seamldr {
+	uint64_t lock;	    /**< One processor at a time. */
+	uint64_t unloaded;  /**< 1: no TDX module to be called. */
+	uint32_t remaining; /**< Installations left. */
+	uint32_t scenario;  /**< Of the installation under way. */
+	uint32_t nr_installed;
+	/** Processors that made their call of it. */
+	uint64_t installed[TDXC_SIM_MAX_LPS / 64];
+};
+
 /** What runs on a logical processor. */
 struct tdxc_sim_lp {
 	bool initialized;
@@ -186,7 +223,47 @@ struct tdxc_sim_module {
 	struct tdxc_sim_cache_wb cache_wb[TDXC_SIM_MAX_PACKAGES];
 	struct tdxc_sim_lp lps[TDXC_SIM_MAX_LPS];
 	uint64_t unsupported; /**< Calls of leaves the profile lacks. */
+	struct tdxc_sim_identity identity;
+	uint64_t generation; /**< Modules loaded before this one. */
+	uint64_t builds;     /**< TDs created and not finalised. */
+	struct tdxc_sim_handoff handoff;
+	struct tdxc_sim_seamldr seamldr;
 };
+
+/*
+ * A module that the P-SEAMLDR installs is 1 to 496 pages. The first begins with
+ * struct tdxc_sim_image; what else they hold is unused, but signed for: the
+ * page of the signature begins with struct tdxc_sim_signature.
+ */
+#define TDXC_SIM_IMAGE_MAGIC	 0x454C55444F4D5854ull /* "TXMODULE" */
+#define TDXC_SIM_SIGNATURE_MAGIC 0x4E474953444F4D54ull /* "TMODSIGN" */
+
+struct tdxc_sim_image {
+	uint64_t magic;
+	struct tdxc_sim_identity identity;
+};
+
+struct tdxc_sim_signature {
+	uint64_t magic;
+	uint64_t nr_pages;
+	uint64_t sum; /**< tdxc_sim_image_sum() over all pages, from 0. */
+};
+
+/** Answers of the P-SEAMLDR: the values are inferred. */
+#define TDXC_SIM_SEAMLDR_BAD_PARAM     0x8000000000010000ull
+#define TDXC_SIM_SEAMLDR_BAD_CALL      0x8000000000010001ull
+#define TDXC_SIM_SEAMLDR_BAD_SIGNATURE 0x8000000000010002ull
+#define TDXC_SIM_SEAMLDR_NO_UPDATES    0x8000000000010003ull
+/** Installations that it allows from power on. */
+#define TDXC_SIM_SEAMLDR_UPDATES 64u
+
+/**
+ * @brief Add a page to the sum that a module is signed with.
+ * @param sum  So far.
+ * @param page 4096 bytes.
+ * @return The new sum, which depends on contents and order.
+ */
+uint64_t tdxc_sim_image_sum(uint64_t sum, const void *page);
 
 /** What became of a call. */
 enum tdxc_sim_outcome {
@@ -212,6 +289,10 @@ TDXC_MUST_CHECK int tdxc_sim_init(struct tdxc_sim_module *m,
 
 /**
  * @brief SEAMCALL on a logical processor that is on the host's side.
+ *
+ * RAX bit 63 selects the P-SEAMLDR. Where the instruction fails with CF = 1,
+ * for there is no module or the P-SEAMLDR is busy, RAX is
+ * TDXC_STATUS_VMFAILINVALID.
  *
  * @param[in,out] m    Module. @locks{none; any number of LPs at once}
  * @param[in]     lp   Logical processor. @units{below nr_lps}
