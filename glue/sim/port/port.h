@@ -17,7 +17,11 @@
 
 /* What was done through an op, in the order in which it began. */
 enum tdxc_sim_port_act {
-	TDXC_SIM_PORT_CALL, /* SEAMCALL: a = RAX, b = RCX */
+	TDXC_SIM_PORT_CALL,	  /* SEAMCALL: a = RAX, b = RCX */
+	TDXC_SIM_PORT_PAMT_ALLOC, /* a = TDMR base, b = PAMT bytes */
+	TDXC_SIM_PORT_PAMT_FREE,  /* a, b = 4K region: start and end */
+	TDXC_SIM_PORT_FLUSH,	  /* WBINVD on every LP */
+	TDXC_SIM_PORT_REWRITE,	  /* MOVDIR64B: a, b = start and end */
 };
 
 struct tdxc_sim_port_entry {
