@@ -106,7 +106,8 @@ static const struct tdxc_sim_field sys_fields[] = {
 	{0xA200000300000001ull, 6, V_ZERO, false},
 };
 
-/* What profiles after 1.5.01 add: read, but not part of the walk's order. */
+/* What profiles after 1.5.01 add: read, and last in a list of all; a walk from
+ * id to id goes past them. */
 static const struct tdxc_sim_field newer_fields[] = {
 	{0x9100000000000013ull, 1, V_1, false}, /* BITMAP_ENTRY_BITS */
 	{0x9100000000000014ull, 1, V_ZERO, false},
@@ -282,19 +283,18 @@ static void list_add(struct list *list, uint64_t id, uint64_t value)
 	list->next = id + 1;
 }
 
-/* From an element of a field on. */
+/* From an element of a field of a table on. */
 static void list_fill(const struct tdxc_sim_module *m, struct list *list,
+		      const struct tdxc_sim_field *table, size_t nr,
 		      size_t field, uint32_t element)
 {
-	for (; field < NR_SYS_FIELDS; field++, element = 0) {
-		const struct tdxc_sim_field *f = &sys_fields[field];
+	for (; field < nr; field++, element = 0) {
+		const struct tdxc_sim_field *f = &table[field];
 
 		for (; element < f->count; element++)
 			list_add(list, f->id + element,
 				 sys_value(m, f->get, element));
 	}
-	list->words[0] = 8ull * list->nr_words | (uint64_t)list->nr_sequences
-							 << 16;
 }
 
 uint64_t tdxc_sim_sys_rdall(struct tdxc_sim_call *c)
@@ -320,7 +320,11 @@ uint64_t tdxc_sim_sys_rdall(struct tdxc_sim_call *c)
 		return STATUS(ST_FIELD_ID, 0);
 	list.words = m->ops->page(m->ctx, pa, true);
 	memset(list.words, 0, PAGE_BYTES);
-	list_fill(m, &list, field, element);
+	list_fill(m, &list, sys_fields, NR_SYS_FIELDS, field, element);
+	if (tdxc_sim_is_newer(m))
+		list_fill(m, &list, newer_fields, NR_NEWER_FIELDS, 0, 0);
+	list.words[0] = 8ull * list.nr_words | (uint64_t)list.nr_sequences
+						       << 16;
 	return 0;
 }
 
