@@ -66,6 +66,8 @@ static void describe(const struct sim_shape *shape, struct tdxc_sim_platform *p)
 	memset(p, 0, sizeof(*p));
 	p->abi = TDXC_ABI;
 	p->profile = shape->profile;
+	p->identity = shape->identity;
+	p->features0_off = shape->features0_off;
 	p->nr_lps = shape->nr_lps;
 	p->nr_packages = shape->nr_packages;
 	p->pa_width = 52;

@@ -19,8 +19,10 @@ struct sim_shape {
 	uint64_t gib; /* of each TDMR */
 	enum tdxc_sim_profile profile;
 	bool dynamic_pamt;
-	bool reserved; /* the last MiB of each TDMR is */
-	bool lines;    /* with the line model */
+	bool reserved;			   /* the last MiB of each TDMR is */
+	bool lines;			   /* with the line model */
+	struct tdxc_sim_identity identity; /* of the module */
+	uint64_t features0_off;
 };
 
 struct sim_fixture {

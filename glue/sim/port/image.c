@@ -32,7 +32,7 @@ void tdxc_sim_image_build(void *image, uint32_t nr_pages,
 		0x0200, 0,	  {'T', 'D', 'X', '-', 'B', 'L', 'O', 'B'},
 		1,	nr_pages,
 	};
-	const struct tdxc_sim_image head = {TDXC_SIM_IMAGE_MAGIC, *identity};
+	const uint64_t magic = TDXC_SIM_IMAGE_MAGIC;
 	struct tdxc_sim_signature signature = {TDXC_SIM_SIGNATURE_MAGIC,
 					       nr_pages, 0};
 	char *module = (char *)image + 2 * (size_t)TDXC_SIM_IMAGE_PAGE;
@@ -40,7 +40,9 @@ void tdxc_sim_image_build(void *image, uint32_t nr_pages,
 	memset(image, 0, 2 * (size_t)TDXC_SIM_IMAGE_PAGE);
 	for (uint32_t i = 0; i < nr_pages; i++)
 		fill(module + (size_t)i * TDXC_SIM_IMAGE_PAGE, i);
-	memcpy(module, &head, sizeof(head));
+	memcpy(module, &magic, sizeof(magic));
+	memcpy(module + offsetof(struct tdxc_sim_image, identity), identity,
+	       sizeof(*identity));
 	for (uint32_t i = 0; i < nr_pages; i++)
 		signature.sum = tdxc_sim_image_sum(
 			signature.sum,
