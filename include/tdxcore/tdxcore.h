@@ -12,6 +12,7 @@
 #include <tdxcore/metadata.h>
 #include <tdxcore/module.h>
 #include <tdxcore/plan.h>
+#include <tdxcore/platform.h>
 #include <tdxcore/range.h>
 #include <tdxcore/seamcall.h>
 #include <tdxcore/status.h>
