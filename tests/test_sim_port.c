@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "image.h"
+#include "module_ops.h"
 #include "port.h"
 #include "sim/sim_fixture.h"
 
@@ -302,6 +304,202 @@ START_TEST(a_call_lasts_at_least_its_cost_also_when_it_traps)
 }
 END_TEST
 
+/* --- ops of bring-up ----------------------------------------------------- */
+
+static struct tdxc_sim_module_port ops;
+static const struct tdxc_module_ops *const table = &tdxc_sim_module_ops;
+
+static void lines_up(void)
+{
+	struct sim_shape with_lines = shape;
+
+	with_lines.lines = true;
+	ck_assert_uint_eq(sim_up(&f, &with_lines), 0);
+	memset(&port, 0, sizeof(port));
+	memset(&ops, 0, sizeof(ops));
+	port.machine = &f.machine;
+	ops.port = &port;
+	tdxc_sim_port_enter(0);
+}
+
+static struct tdxc_plan_tdmr suggested(uint64_t base)
+{
+	const struct tdxc_plan_tdmr tdmr = {
+		.range = {base, base + TDXC_SIZE_1G},
+		.pamt = {{base, base + 0x400000},
+			 {base + 0x400000, base + 0x402000},
+			 {base + 0x402000, base + 0x403000}},
+	};
+
+	return tdmr;
+}
+
+START_TEST(pamts_lie_where_the_planner_wants_them_and_come_back_once)
+{
+	const struct tdxc_plan_tdmr one = suggested(f.base);
+	const struct tdxc_plan_tdmr two = suggested(f.base + TDXC_SIZE_1G);
+	struct tdxc_range pamt[2][TDXC_PAMT_LEVELS];
+
+	ck_assert_int_eq(table->pamt_alloc(&ops, &one, pamt[0]), TDXC_OK);
+	ck_assert_int_eq(table->pamt_alloc(&ops, &two, pamt[1]), TDXC_OK);
+	ck_assert_mem_eq(pamt[0], one.pamt, sizeof(pamt[0]));
+	ck_assert_uint_eq(ops.nr_lent, 2);
+	table->pamt_free(&ops, pamt[0]);
+	ck_assert_uint_eq(ops.nr_lent, 1);
+	ck_assert_uint_eq(ops.bad_frees, 0);
+	table->pamt_free(&ops, pamt[0]);
+	ck_assert_uint_eq(ops.nr_lent, 1);
+	ck_assert_uint_eq(ops.bad_frees, 1);
+	pamt[1][TDXC_PAMT_1G].end += 4096;
+	table->pamt_free(&ops, pamt[1]);
+	ck_assert_uint_eq(ops.bad_frees, 2);
+}
+END_TEST
+
+START_TEST(a_pamt_is_not_allocated_without_a_suggestion_or_room)
+{
+	struct tdxc_plan_tdmr tdmr = suggested(f.base);
+	struct tdxc_range pamt[TDXC_PAMT_LEVELS];
+
+	for (int i = 0; i < TDXC_MODULE_MAX_TDMRS; i++)
+		ck_assert_int_eq(table->pamt_alloc(&ops, &tdmr, pamt), TDXC_OK);
+	ck_assert_int_eq(table->pamt_alloc(&ops, &tdmr, pamt), TDXC_E_NOMEM);
+	tdmr.pamt[TDXC_PAMT_2M].end = tdmr.pamt[TDXC_PAMT_2M].start;
+	ops.nr_lent = 0;
+	ck_assert_int_eq(table->pamt_alloc(&ops, &tdmr, pamt), TDXC_E_NOMEM);
+	ck_assert_uint_eq(ops.nr_lent, 0);
+}
+END_TEST
+
+START_TEST(a_flush_reaches_the_caches_of_every_package)
+{
+	const uint64_t at[2] = {0x1000000, 0x2000000};
+	const char text[64] = "dirty";
+
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert_int_eq(tdxc_sim_machine_store(&f.machine, 3 * i,
+							at[i], text, 64),
+				 TDXC_OK);
+	port.incoherent[0] = 1;
+	port.incoherent[3] = 1;
+	ck_assert_uint_ge(tdxc_sim_machine_dirty(&f.machine, 0), 2);
+	ck_assert_int_eq(table->flush_caches(&ops), TDXC_OK);
+	ck_assert_uint_eq(tdxc_sim_machine_dirty(&f.machine, 0), 0);
+	ck_assert_uint_eq(port.incoherent[0] | port.incoherent[3], 0);
+	ck_assert_uint_eq(ops.flushes, 1);
+}
+END_TEST
+
+/* Lines that the module wrote with its key, and a torn write on top. */
+START_TEST(a_rewrite_leaves_zeros_where_a_private_key_wrote)
+{
+	const uint64_t at = f.end; /* the PAMT */
+	const struct tdxc_range range = {at, at + 0x2000};
+	const char byte[8] = {1};
+	struct tdxc_sim_event event;
+	uint64_t word = 1;
+
+	ck_assert_int_eq(table->flush_caches(&ops), TDXC_OK);
+	ck_assert_int_eq(tdxc_sim_machine_store_nt(&f.machine, 0, at, byte, 8),
+			 TDXC_OK);
+	ck_assert_int_eq(tdxc_sim_machine_load(&f.machine, 0, at, &word, 8),
+			 TDXC_E_IO);
+	ck_assert_int_eq(table->flush_caches(&ops), TDXC_OK);
+	ck_assert_int_eq(table->rewrite(&ops, range), TDXC_OK);
+	ck_assert_uint_eq(ops.rewritten_bytes, 0x2000);
+	while (tdxc_sim_machine_event(&f.machine, &event))
+		;
+	for (uint64_t pa = range.start; pa < range.end; pa += 64) {
+		ck_assert_int_eq(
+			tdxc_sim_machine_load(&f.machine, 0, pa, &word, 8),
+			TDXC_OK);
+		ck_assert_uint_eq(word, 0);
+	}
+	ck_assert(!tdxc_sim_machine_event(&f.machine, &event));
+}
+END_TEST
+
+START_TEST(a_rewrite_beyond_memory_is_an_error_with_the_line_model)
+{
+	const struct tdxc_range range = {1ull << 52, (1ull << 52) + 64};
+
+	ck_assert_int_eq(table->rewrite(&ops, range), TDXC_E_RANGE);
+}
+END_TEST
+
+START_TEST(every_op_that_can_fail_does_at_the_number_asked_for)
+{
+	const struct tdxc_plan_tdmr tdmr = suggested(f.base);
+	const struct tdxc_range range = {0x1000000, 0x1001000};
+	struct tdxc_range pamt[TDXC_PAMT_LEVELS];
+	int err[3];
+
+	ops.fail_at[0] = 1 + (uint64_t)_i;
+	err[0] = table->pamt_alloc(&ops, &tdmr, pamt);
+	err[1] = table->flush_caches(&ops);
+	err[2] = table->rewrite(&ops, range);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(err[i] != TDXC_OK, i == _i);
+	ck_assert_uint_eq(ops.op_calls, 3);
+	ck_assert_uint_eq(ops.nr_lent, _i == 0 ? 0 : 1);
+}
+END_TEST
+
+START_TEST(ops_and_calls_share_one_journal)
+{
+	struct tdxc_sim_port_entry journal[8];
+	const struct tdxc_plan_tdmr tdmr = suggested(f.base);
+	struct tdxc_seamcall_regs regs = {0};
+	struct tdxc_range pamt[TDXC_PAMT_LEVELS];
+	static const enum tdxc_sim_port_act want[] = {
+		TDXC_SIM_PORT_PAMT_ALLOC, TDXC_SIM_PORT_CALL,
+		TDXC_SIM_PORT_FLUSH,	  TDXC_SIM_PORT_REWRITE,
+		TDXC_SIM_PORT_PAMT_FREE,
+	};
+
+	port.journal = journal;
+	port.journal_room = COUNT(journal);
+	ck_assert_int_eq(table->pamt_alloc(&ops, &tdmr, pamt), TDXC_OK);
+	(void)call(TDXC_SYS_LP_SHUTDOWN, &regs, TDXC_SEAMCALL_IN);
+	ck_assert_int_eq(table->flush_caches(&ops), TDXC_OK);
+	ck_assert_int_eq(table->rewrite(&ops, pamt[TDXC_PAMT_1G]), TDXC_OK);
+	table->pamt_free(&ops, pamt);
+	ck_assert_uint_eq(tdxc_sim_port_journalled(&port), COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++)
+		ck_assert_int_eq(journal[i].act, want[i]);
+}
+END_TEST
+
+START_TEST(what_is_published_is_what_the_module_reads)
+{
+	const struct tdxc_sim_identity identity = {1, 5, 9, 1, 1, 0, 0};
+	const size_t bytes = tdxc_sim_image_bytes(2);
+	uint64_t params[16 + 2] = {1ull << 32, 0x2001000};
+	struct tdxc_seamcall_regs regs = {.rcx = 0x1000000};
+	char *image = malloc(bytes);
+
+	ck_assert_ptr_nonnull(image);
+	tdxc_sim_image_build(image, 2, &identity);
+	ck_assert_int_eq(tdxc_sim_port_publish(&port, 0x2000000, image, bytes),
+			 TDXC_OK);
+	free(image);
+	params[15] = 2;
+	params[16] = 0x2002000;
+	params[17] = 0x2003000;
+	ck_assert_int_eq(
+		tdxc_sim_port_publish(&port, regs.rcx, params, sizeof(params)),
+		TDXC_OK);
+	ck_assert_uint_eq(call(TDXC_SYS_SHUTDOWN,
+			       &(struct tdxc_seamcall_regs){0},
+			       TDXC_SEAMCALL_IN),
+			  0);
+	ck_assert_uint_eq(call(TDXC_SEAMLDR_INSTALL, &regs, TDXC_SEAMCALL_IN),
+			  0);
+	ck_assert_int_eq(tdxc_sim_port_publish(&port, 1ull << 52, params, 8),
+			 TDXC_E_RANGE);
+}
+END_TEST
+
 static Suite *sim_port_suite(void)
 {
 	Suite *s = suite_create("sim_port");
@@ -325,6 +523,22 @@ static Suite *sim_port_suite(void)
 		       faults_reach_the_call_and_a_busy_module_is_asked_again);
 	tcase_add_test(tc, the_journal_keeps_the_order_and_stops_when_full);
 	tcase_add_test(tc, a_call_lasts_at_least_its_cost_also_when_it_traps);
+
+	tc = tcase_create("module ops");
+	suite_add_tcase(s, tc);
+	tcase_add_checked_fixture(tc, lines_up, down);
+	tcase_add_test(
+		tc, pamts_lie_where_the_planner_wants_them_and_come_back_once);
+	tcase_add_test(tc,
+		       a_pamt_is_not_allocated_without_a_suggestion_or_room);
+	tcase_add_test(tc, a_flush_reaches_the_caches_of_every_package);
+	tcase_add_test(tc, a_rewrite_leaves_zeros_where_a_private_key_wrote);
+	tcase_add_test(tc,
+		       a_rewrite_beyond_memory_is_an_error_with_the_line_model);
+	tcase_add_loop_test(
+		tc, every_op_that_can_fail_does_at_the_number_asked_for, 0, 3);
+	tcase_add_test(tc, ops_and_calls_share_one_journal);
+	tcase_add_test(tc, what_is_published_is_what_the_module_reads);
 	return s;
 }
 
