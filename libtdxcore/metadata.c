@@ -80,11 +80,36 @@ static const struct field fields[TDXC_FIELDS] = {
 	[TDXC_FIELD_NUM_CMRS] = FIELD(0x9000000100000000, num_cmrs, OPTIONAL),
 };
 
+enum array_name {
+	ARRAY_CPUID_LEAF,
+	ARRAY_CPUID_VALUE,
+	ARRAY_CMR_BASE,
+	ARRAY_CMR_SIZE,
+	ARRAYS
+};
+
 /* Arrays of 8-byte elements; element k has id base + k. */
-#define ID_CMR_BASE		  0x9000000300000080ull
-#define ID_CMR_SIZE		  0x9000000300000100ull
-#define ID_CPUID_LEAF		  0x9900000300000400ull
-#define ID_CPUID_VALUE		  0x9900000300000500ull
+struct array {
+	uint64_t base;
+	uint16_t offset; /* In struct tdxc_sysinfo. */
+	uint16_t stride;
+	uint32_t room; /* Elements. */
+};
+
+static const struct array arrays[ARRAYS] = {
+	[ARRAY_CPUID_LEAF] = {0x9900000300000400ull,
+			      offsetof(struct tdxc_sysinfo, cpuid_leaf), 8,
+			      TDXC_MAX_CPUID_CONFIG},
+	[ARRAY_CPUID_VALUE] = {0x9900000300000500ull,
+			       offsetof(struct tdxc_sysinfo, cpuid_value), 8,
+			       2 * TDXC_MAX_CPUID_CONFIG},
+	[ARRAY_CMR_BASE] = {0x9000000300000080ull,
+			    offsetof(struct tdxc_sysinfo, cmrs[0].base),
+			    sizeof(struct tdxc_cmr), TDXC_MAX_CMRS},
+	[ARRAY_CMR_SIZE] = {0x9000000300000100ull,
+			    offsetof(struct tdxc_sysinfo, cmrs[0].size),
+			    sizeof(struct tdxc_cmr), TDXC_MAX_CMRS},
+};
 
 #define ID_CLASS_AND_CODE	  0x3F00000000FFFFFFull
 #define ID_NONE			  0xFFFFFFFFFFFFFFFFull
@@ -123,25 +148,24 @@ static int field_store(struct tdxc_sysinfo *info, enum tdxc_field i,
 	return TDXC_OK;
 }
 
-/* Where an array element goes; NULL: it is none of ours, or has no room. */
-static uint64_t *element_place(struct tdxc_sysinfo *info, uint64_t id)
+static void element_store(struct tdxc_sysinfo *info, const struct array *a,
+			  uint32_t k, uint64_t value)
 {
-	uint64_t key = id & ID_CLASS_AND_CODE;
-	uint64_t k;
+	memcpy((uint8_t *)info + a->offset + k * a->stride, &value,
+	       sizeof(value));
+}
 
-	k = key - (ID_CMR_BASE & ID_CLASS_AND_CODE);
-	if (k < TDXC_MAX_CMRS)
-		return &info->cmrs[k].base;
-	k = key - (ID_CMR_SIZE & ID_CLASS_AND_CODE);
-	if (k < TDXC_MAX_CMRS)
-		return &info->cmrs[k].size;
-	k = key - (ID_CPUID_LEAF & ID_CLASS_AND_CODE);
-	if (k < TDXC_MAX_CPUID_CONFIG)
-		return &info->cpuid_leaf[k];
-	k = key - (ID_CPUID_VALUE & ID_CLASS_AND_CODE);
-	if (k < 2ull * TDXC_MAX_CPUID_CONFIG)
-		return &info->cpuid_value[k / 2][k % 2];
-	return NULL;
+/* How many elements the counts say there are; never more than room. */
+static uint32_t array_count(const struct tdxc_sysinfo *info, enum array_name i)
+{
+	switch (i) {
+	case ARRAY_CPUID_LEAF:
+		return info->num_cpuid_config;
+	case ARRAY_CPUID_VALUE:
+		return 2u * info->num_cpuid_config;
+	default:
+		return info->num_cmrs;
+	}
 }
 
 static int read_element(const struct tdxc_seamcall_port *port, uint64_t id,
@@ -162,19 +186,22 @@ static int read_element(const struct tdxc_seamcall_port *port, uint64_t id,
 	return err;
 }
 
-static int read_array(const struct tdxc_seamcall_port *port, uint64_t base,
-		      uint32_t n, struct tdxc_sysinfo *info,
+static int read_array(const struct tdxc_seamcall_port *port, enum array_name i,
+		      struct tdxc_sysinfo *info,
 		      struct tdxc_metadata_fault *fault,
 		      struct tdxc_seamcall_diag *diag)
 {
+	const struct array *a = &arrays[i];
+	uint32_t n = array_count(info, i);
+	uint64_t value = 0;
 	uint32_t k;
 	int err;
 
 	for (k = 0; k < n; k++) {
-		err = read_element(port, base + k,
-				   element_place(info, base + k), diag);
+		err = read_element(port, a->base + k, &value, diag);
 		if (err != TDXC_OK)
-			return field_refused(err, base + k, 0, fault);
+			return field_refused(err, a->base + k, 0, fault);
+		element_store(info, a, k, value);
 	}
 	return TDXC_OK;
 }
@@ -206,19 +233,11 @@ static int read_arrays(const struct tdxc_seamcall_port *port,
 		       struct tdxc_metadata_fault *fault,
 		       struct tdxc_seamcall_diag *diag)
 {
-	int err = read_array(port, ID_CPUID_LEAF, info->num_cpuid_config, info,
-			     fault, diag);
+	int err = TDXC_OK;
+	uint32_t i;
 
-	if (err == TDXC_OK)
-		err = read_array(port, ID_CPUID_VALUE,
-				 2u * info->num_cpuid_config, info, fault,
-				 diag);
-	if (err == TDXC_OK)
-		err = read_array(port, ID_CMR_BASE, info->num_cmrs, info, fault,
-				 diag);
-	if (err == TDXC_OK)
-		err = read_array(port, ID_CMR_SIZE, info->num_cmrs, info, fault,
-				 diag);
+	for (i = 0; i < ARRAYS && err == TDXC_OK; i++)
+		err = read_array(port, (enum array_name)i, info, fault, diag);
 	return err;
 }
 
@@ -252,16 +271,38 @@ static uint64_t list_word(const uint8_t *list, uint32_t offset)
 	return word;
 }
 
-static int list_element(struct tdxc_sysinfo *info, uint64_t id, uint64_t value,
-			struct tdxc_metadata_fault *fault)
+/* Elements of each array that were listed. */
+struct list_seen {
+	uint32_t elements[ARRAYS];
+};
+
+static bool list_array_element(struct tdxc_sysinfo *info,
+			       struct list_seen *seen, uint64_t id,
+			       uint64_t value)
 {
-	uint64_t *place = element_place(info, id);
 	uint32_t i;
 
-	if (place != NULL) {
-		*place = value;
-		return TDXC_OK;
+	for (i = 0; i < ARRAYS; i++) {
+		uint64_t k = (id & ID_CLASS_AND_CODE) -
+			     (arrays[i].base & ID_CLASS_AND_CODE);
+
+		if (k >= arrays[i].room)
+			continue;
+		element_store(info, &arrays[i], (uint32_t)k, value);
+		seen->elements[i]++;
+		return true;
 	}
+	return false;
+}
+
+static int list_element(struct tdxc_sysinfo *info, struct list_seen *seen,
+			uint64_t id, uint64_t value,
+			struct tdxc_metadata_fault *fault)
+{
+	uint32_t i;
+
+	if (list_array_element(info, seen, id, value))
+		return TDXC_OK;
 	for (i = 0; i < TDXC_FIELDS; i++) {
 		if (((fields[i].id ^ id) & ID_CLASS_AND_CODE) == 0)
 			return field_store(info, (enum tdxc_field)i, value,
@@ -273,7 +314,7 @@ static int list_element(struct tdxc_sysinfo *info, uint64_t id, uint64_t value,
 /* A header, and the elements that follow it: last_element + 1 in each of
  * last_field + 1 fields, their codes ascending by one. */
 static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
-			 struct tdxc_sysinfo *info,
+			 struct tdxc_sysinfo *info, struct list_seen *seen,
 			 struct tdxc_metadata_fault *fault)
 {
 	uint64_t id = list_word(list, *offset);
@@ -286,7 +327,7 @@ static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
 	if (n > (end - *offset) / 8)
 		return field_refused(TDXC_E_INVAL, id, n, fault);
 	for (k = 0; k < n; k++) {
-		err = list_element(info, id + k, list_word(list, *offset),
+		err = list_element(info, seen, id + k, list_word(list, *offset),
 				   fault);
 		if (err != TDXC_OK)
 			return err;
@@ -295,8 +336,9 @@ static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
 	return TDXC_OK;
 }
 
+/* Sequences must fill the list exactly, and there is no list without any. */
 static int list_read(const uint8_t *list, struct tdxc_sysinfo *info,
-		     struct tdxc_metadata_fault *fault)
+		     struct list_seen *seen, struct tdxc_metadata_fault *fault)
 {
 	uint64_t header = list_word(list, 0);
 	uint32_t end = (uint32_t)(header & 0xFFFF);
@@ -304,15 +346,37 @@ static int list_read(const uint8_t *list, struct tdxc_sysinfo *info,
 	uint32_t offset = 8;
 	int err;
 
-	if (end < 8 || end > LIST_BYTES)
+	if (end < 8 || end > LIST_BYTES || sequences == 0)
 		return field_refused(TDXC_E_INVAL, header, end, fault);
 	for (; sequences > 0; sequences--) {
 		if (end - offset < 8)
 			return field_refused(TDXC_E_INVAL, header, sequences,
 					     fault);
-		err = list_sequence(list, end, &offset, info, fault);
+		err = list_sequence(list, end, &offset, info, seen, fault);
 		if (err != TDXC_OK)
 			return err;
+	}
+	return offset == end
+		       ? TDXC_OK
+		       : field_refused(TDXC_E_INVAL, header, offset, fault);
+}
+
+/* A list holds whole arrays, whatever the counts say: what is beyond a count is
+ * no element, and what is short of it is missing. */
+static int list_arrays(struct tdxc_sysinfo *info, const struct list_seen *seen,
+		       struct tdxc_metadata_fault *fault)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < ARRAYS; i++) {
+		uint32_t n = array_count(info, (enum array_name)i);
+
+		if (seen->elements[i] < n)
+			return field_refused(TDXC_E_NOENT,
+					     arrays[i].base + seen->elements[i],
+					     0, fault);
+		for (k = n; k < arrays[i].room; k++)
+			element_store(info, &arrays[i], k, 0);
 	}
 	return TDXC_OK;
 }
@@ -333,7 +397,7 @@ static int list_complete(const struct tdxc_sysinfo *info,
 
 static int read_lists(const struct tdxc_seamcall_port *port,
 		      const uint8_t *page, uint64_t page_pa,
-		      struct tdxc_sysinfo *info,
+		      struct tdxc_sysinfo *info, struct list_seen *seen,
 		      struct tdxc_metadata_fault *fault,
 		      struct tdxc_seamcall_diag *diag)
 {
@@ -349,7 +413,7 @@ static int read_lists(const struct tdxc_seamcall_port *port,
 		more = tdxc_status_code(diag->status) == STATUS_LIST_OVERFLOW;
 		if (err != TDXC_OK && !more)
 			return err;
-		err = list_read(page, info, fault);
+		err = list_read(page, info, seen, fault);
 		if (err != TDXC_OK || !more)
 			return err;
 		regs.rdx = page_pa;
@@ -363,13 +427,17 @@ int tdxc_metadata_read_all(const struct tdxc_seamcall_port *port,
 			   struct tdxc_metadata_fault *fault,
 			   struct tdxc_seamcall_diag *diag)
 {
+	struct list_seen seen;
 	int err;
 
+	memset(&seen, 0, sizeof(seen));
 	memset(info, 0, sizeof(*info));
 	memset(fault, 0, sizeof(*fault));
-	err = read_lists(port, page, page_pa, info, fault, diag);
+	err = read_lists(port, page, page_pa, info, &seen, fault, diag);
 	if (err == TDXC_OK)
 		err = list_complete(info, fault);
+	if (err == TDXC_OK)
+		err = list_arrays(info, &seen, fault);
 	if (err != TDXC_OK)
 		memset(info, 0, sizeof(*info));
 	return err;

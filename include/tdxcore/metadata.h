@@ -184,8 +184,12 @@ TDXC_MUST_CHECK int tdxc_metadata_read(const struct tdxc_seamcall_port *port,
  * @param[out] fault   As tdxc_metadata_read().
  * @param[out] diag    The last call. Never NULL.
  *
- * @retval TDXC_E_INVAL The list in the page is malformed; fault->field is the
- *                      header to blame.
+ * @retval TDXC_E_INVAL The list in the page is malformed, or there is no end to
+ *                      it; fault->field is the header to blame (in the second
+ *                      case the id to go on with), fault->value what is wrong
+ *                      with it: a size, a number of sequences or elements.
+ * @retval TDXC_E_NOENT As tdxc_metadata_read(), or an array has fewer elements
+ *                      than its count says.
  * @return Otherwise as tdxc_metadata_read().
  * @locks{none; not concurrent on one @p info or page}
  * @complexity{one call per 4 KiB of metadata, and no more than 16}
