@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * tdxcore plan: reads a machine, plans it, has the result checked, and prints.
+ * tdxcore plan: plans a machine, has the result checked, and prints.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,23 +18,6 @@
 #define CHECK_SHARED_KEYIDS  31
 #define CHECK_PRIVATE_KEYIDS 32
 
-int plan_refuse(int result, const struct map_error *error)
-{
-	if (error->name && error->line)
-		cli_error("%s:%zu: %s", error->name, error->line, error->text);
-	else if (error->name)
-		cli_error("%s: %s", error->name, error->text);
-	else
-		cli_error("%s", error->text);
-	return result == MAP_E_NOMEM ? CLI_INTERNAL : CLI_INPUT;
-}
-
-static int out_of_memory(void)
-{
-	cli_error("out of memory");
-	return CLI_INTERNAL;
-}
-
 const struct tdxc_tdmr_info *plan_info(const struct plan_report *r, size_t i)
 {
 	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
@@ -50,107 +33,6 @@ size_t plan_nr_reserved(const struct plan_report *r, size_t i)
 	while (n < r->config.limits.max_reserved && info->reserved[n].size)
 		n++;
 	return n;
-}
-
-uint64_t plan_ram_bytes(const struct plan_report *r)
-{
-	uint64_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < r->nr_ram; i++)
-		sum += tdxc_range_size(r->ram[i].range);
-	return sum;
-}
-
-/* --- reading ------------------------------------------------------------- */
-
-static int read_nodes(struct plan_report *r, struct plan_options *o)
-{
-	const char *name = o->numa_file ? o->numa_file : "--node";
-	struct map_error error = {0};
-	char size[PLAN_SIZE_TEXT];
-	uint64_t uncovered = 0;
-	int result;
-
-	if (!o->nodes.nr)
-		return CLI_OK;
-	result = map_check_nodes(&o->nodes, name, &error);
-	if (result == MAP_OK)
-		result =
-			map_apply_nodes(&r->map, &o->nodes, &uncovered, &error);
-	if (result != MAP_OK)
-		return plan_refuse(result, &error);
-	if (uncovered)
-		cli_note("%s: %s of RAM is on no node; node 0 is assumed", name,
-			 plan_size(size, uncovered));
-	return CLI_OK;
-}
-
-static int by_start(const void *a, const void *b)
-{
-	const struct map_entry *x = a;
-	const struct map_entry *y = b;
-
-	return (x->range.start > y->range.start) -
-	       (x->range.start < y->range.start);
-}
-
-/* CMRs by the source that r->cmr_source names. */
-static int list_cmrs(struct plan_report *r, struct plan_options *o,
-		     struct map_error *error)
-{
-	switch (r->cmr_source) {
-	case PLAN_CMRS_SPAN:
-		return map_cmrs_span(&r->map, &r->cmrs, &r->nr_cmrs);
-	case PLAN_CMRS_OPTION:
-		/* Options come in any order, a module's list does not. */
-		qsort(o->cmrs.entries, o->cmrs.nr, sizeof *o->cmrs.entries,
-		      by_start);
-		return map_cmrs_listed(&o->cmrs, "--cmr", &r->cmrs, &r->nr_cmrs,
-				       error);
-	case PLAN_CMRS_FILE:
-		return map_cmrs_listed(&o->cmrs, o->cmr_file, &r->cmrs,
-				       &r->nr_cmrs, error);
-	case PLAN_CMRS_MAP:
-		return map_cmrs_listed(&r->map.cmrs, o->map, &r->cmrs,
-				       &r->nr_cmrs, error);
-	case PLAN_CMRS_UNSAID:
-	case PLAN_CMRS_RAM:
-		break;
-	}
-	return map_cmrs_ram(&r->map, &r->cmrs, &r->nr_cmrs);
-}
-
-static int read_cmrs(struct plan_report *r, struct plan_options *o)
-{
-	struct map_error error = {.text = "out of memory"};
-	int result;
-
-	r->cmr_source = o->cmr_source;
-	if (r->cmr_source == PLAN_CMRS_UNSAID)
-		r->cmr_source = r->map.cmrs.nr ? PLAN_CMRS_MAP : PLAN_CMRS_RAM;
-	result = list_cmrs(r, o, &error);
-	if (result != MAP_OK)
-		return plan_refuse(result, &error);
-	if (r->nr_cmrs > TDXC_MAX_CMRS)
-		cli_note("%zu CMRs; firmware declares at most %d", r->nr_cmrs,
-			 TDXC_MAX_CMRS);
-	return CLI_OK;
-}
-
-static int read_machine(struct plan_report *r, struct plan_options *o)
-{
-	struct map_error error = {0};
-	int result = map_read(o->map, &r->map, &error);
-
-	if (result != MAP_OK)
-		return plan_refuse(result, &error);
-	result = read_nodes(r, o);
-	if (result)
-		return result;
-	if (map_ram(&r->map, &r->ram, &r->nr_ram) != MAP_OK)
-		return out_of_memory();
-	return read_cmrs(r, o);
 }
 
 /* --- planning ------------------------------------------------------------ */
@@ -170,10 +52,10 @@ static int make(struct plan_report *r)
 	int err;
 
 	if (tdxc_plan_scratch_bytes(&r->config, &bytes) != TDXC_OK)
-		return out_of_memory();
+		return plan_no_memory();
 	r->scratch = malloc(bytes);
 	if (!r->scratch)
-		return out_of_memory();
+		return plan_no_memory();
 	err = tdxc_plan_make(&r->plan, &r->config, r->scratch, bytes, &fault);
 	if (err == TDXC_OK)
 		return err;
@@ -191,7 +73,7 @@ static int seal(struct plan_report *r)
 
 	r->infos = aligned_alloc(TDXC_TDMR_INFO_ALIGN, bytes);
 	if (!r->infos)
-		return out_of_memory();
+		return plan_no_memory();
 	if (tdxc_plan_seal(&r->plan, r->infos, bytes, &fault) != TDXC_OK)
 		return internal("tdxc_plan_seal", &fault);
 	return CLI_OK;
@@ -215,7 +97,7 @@ static int check(const struct plan_report *r)
 	size_t i;
 
 	if (!cmrs)
-		return out_of_memory();
+		return plan_no_memory();
 	for (i = 0; i < r->nr_cmrs; i++) {
 		cmrs[i].base = r->cmrs[i].start;
 		cmrs[i].size = tdxc_range_size(r->cmrs[i]);
@@ -283,7 +165,7 @@ static int account_for_nothing(struct plan_report *r)
 	memset(&r->plan, 0, sizeof r->plan);
 	r->given_up = calloc(most, sizeof *r->given_up);
 	if (!r->given_up)
-		return out_of_memory();
+		return plan_no_memory();
 	for (i = 0; i < r->nr_ram; i++)
 		give_up_ram(r, &r->ram[i]);
 	r->plan.excluded = r->given_up;
@@ -312,7 +194,7 @@ static int plan(struct plan_report *r)
 
 /* --- printing ------------------------------------------------------------ */
 
-static int write_svg(const struct plan_report *r)
+int plan_save_svg(const struct plan_report *r)
 {
 	struct cli_out out = {0};
 	int result = cli_out_open(&out);
@@ -341,31 +223,58 @@ static int print(const struct plan_report *r)
 	/* Last but one, so that a drawing that cannot be written leaves
 	 * standard output empty. */
 	if (!result && r->options->svg && plan_feasible(r))
-		result = write_svg(r);
+		result = plan_save_svg(r);
 	if (!result)
 		result = cli_out_print(&out);
 	cli_out_free(&out);
 	return result;
 }
 
-static void report_free(struct plan_report *r)
+static error_t plan_parse(int key, char *arg, struct argp_state *state)
 {
-	map_free(&r->map);
-	free(r->cmrs);
-	free(r->ram);
-	free(r->scratch);
-	free(r->infos);
-	free(r->given_up);
+	(void)arg;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = state->input;
+	return 0;
+}
+
+/* 0, or an exit code with a message printed. Wrong usage does not return. */
+static int parse(struct plan_options *o, int argc, char **argv)
+{
+	static const struct argp_child children[] = {
+		{&plan_options_argp, 0, NULL, 0},
+		{&cli_common_argp, 0, NULL, CLI_COMMON_GROUP},
+		{0},
+	};
+	static const struct argp argp = {
+		.parser = plan_parse,
+		.args_doc = "[MAP]",
+		.doc = "Lay TDMRs, PAMTs and reserved areas over a machine's "
+		       "memory map.\v"
+		       "MAP is a file, or - for standard input: Linux boot log "
+		       "lines (BIOS-e820), START END TYPE lines, /proc/iomem "
+		       "text, EFI memNN lines, or what --json prints. Without "
+		       "it, this machine's /proc/iomem.\n\n"
+		       "Exit codes: 0 planned, 1 there is no layout, 2 wrong "
+		       "usage, 3 bad input, 4 out of resources.",
+		.children = children,
+	};
+
+	plan_options_init(o);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, o))
+		return plan_no_memory();
+	return plan_options_finish(o);
 }
 
 int cli_plan(int argc, char **argv)
 {
 	struct plan_options options;
 	struct plan_report report = {.options = &options};
-	int result = plan_options_parse(&options, argc, argv);
+	int result = parse(&options, argc, argv);
 
 	if (!result)
-		result = read_machine(&report, &options);
+		result = plan_read_machine(&report, &options);
 	if (!result)
 		result = plan(&report);
 	if (!result)
@@ -374,7 +283,7 @@ int cli_plan(int argc, char **argv)
 		cli_error("no layout: %s", report.reason);
 		result = CLI_NO;
 	}
-	report_free(&report);
+	plan_report_free(&report);
 	plan_options_free(&options);
 	return result;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * tdxcore plan: what its parts share.
+ * tdxcore plan: what its parts share. Other commands that work on a planned
+ * machine take its options and its reading of them.
  *
  *   plan_options.c  the command line
- *   plan_cmd.c      reads the inputs, plans, checks the result
+ *   plan_machine.c  reads the inputs
+ *   plan_cmd.c      plans, checks the result
  *   plan_text.c, plan_json.c, plan_svg.c
  *                   three ways to print a struct plan_report
  */
@@ -40,11 +42,21 @@ struct plan_options {
 	int result; /* CLI_OK, else what a bad file or range calls for. */
 };
 
-/* 0, or an exit code with a message printed. Wrong usage does not return. */
-int plan_options_parse(struct plan_options *o, int argc, char **argv);
+/* The options as a child of a command's argp; its input: struct plan_options
+ * after plan_options_init(). An argument is the map, unless the parent takes
+ * it. */
+extern const struct argp plan_options_argp;
+void plan_options_init(struct plan_options *o);
+/* Once all is parsed. 0, or an exit code with a message printed. */
+int plan_options_finish(struct plan_options *o);
 void plan_options_free(struct plan_options *o);
+/* A decimal number from 1 to `most`; all else is wrong usage. */
+uint32_t plan_number(const struct argp_state *state, const char *option,
+		     const char *text, size_t len, uint32_t most);
 /* Print a map error as FILE:LINE: TEXT; returns the exit code for it. */
 int plan_refuse(int result, const struct map_error *error);
+/* Say so; returns CLI_INTERNAL. */
+int plan_no_memory(void);
 
 /* A planned machine. */
 struct plan_report {
@@ -63,6 +75,12 @@ struct plan_report {
 	struct tdxc_plan_excluded *given_up; /* Owned; where infeasible. */
 };
 
+/* Fill map, RAM and CMRs from the options. 0, or an exit code with a message
+ * printed. */
+int plan_read_machine(struct plan_report *r, struct plan_options *o);
+/* Fits any state, a zeroed one included. */
+void plan_report_free(struct plan_report *r);
+
 static inline bool plan_feasible(const struct plan_report *r)
 {
 	return !r->reason[0];
@@ -80,6 +98,8 @@ int plan_print_json(FILE *f, const struct plan_report *r);
 void plan_print_text(FILE *f, const struct plan_report *r);
 /* 0, or CLI_INTERNAL with a message. Feasible layouts only. */
 int plan_print_svg(FILE *f, const struct plan_report *r);
+/* The same, to the file of --svg. */
+int plan_save_svg(const struct plan_report *r);
 
 /* --- words for people (plan_text.c) -------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * tdxcore plan: its options.
+ * The options of a plan: of tdxcore plan, and of commands that start from one.
  *
  * An option that cannot be read is wrong usage. One that can, but names a range
  * or file that makes no sense, is bad input: noted in `result`, so that a
@@ -31,7 +31,7 @@ enum {
 	KEY_JSON,
 };
 
-static const struct argp_option plan_argp_options[] = {
+static const struct argp_option plan_option_list[] = {
 	{NULL, 0, NULL, 0, "The machine:", 1},
 	{"cmr", KEY_CMR, "ram|span|BASE:SIZE", 0,
 	 "Convertible memory: exactly the RAM above 1 MiB (ram, the default), "
@@ -64,8 +64,8 @@ static const struct argp_option plan_argp_options[] = {
 };
 
 /* A number in [least, most], decimal, and nothing else. */
-static uint32_t number(const struct argp_state *state, const char *option,
-		       const char *text, size_t len, uint32_t most)
+uint32_t plan_number(const struct argp_state *state, const char *option,
+		     const char *text, size_t len, uint32_t most)
 {
 	uint32_t value = 0;
 	size_t i;
@@ -93,8 +93,8 @@ static void parse_pamt_entry(struct plan_options *o, const char *arg,
 
 	for (level = 0; level < TDXC_PAMT_LEVELS; level++) {
 		len = strcspn(at, ",");
-		o->limits.pamt_entry_size[level] =
-			number(state, "--pamt-entry", at, len, MAX_PAMT_SIZE);
+		o->limits.pamt_entry_size[level] = plan_number(
+			state, "--pamt-entry", at, len, MAX_PAMT_SIZE);
 		at += len;
 		/* A comma follows all but the last, and only those. */
 		if ((*at == ',') != (level < TDXC_PAMT_LEVELS - 1))
@@ -258,12 +258,13 @@ static error_t plan_parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_MAX_TDMRS:
-		o->limits.max_tdmrs = number(state, "--max-tdmrs", arg,
-					     strlen(arg), MAX_TDMRS);
+		o->limits.max_tdmrs = plan_number(state, "--max-tdmrs", arg,
+						  strlen(arg), MAX_TDMRS);
 		return 0;
 	case KEY_MAX_RESERVED:
-		o->limits.max_reserved = number(state, "--max-reserved", arg,
-						strlen(arg), MAX_RESERVED);
+		o->limits.max_reserved =
+			plan_number(state, "--max-reserved", arg, strlen(arg),
+				    MAX_RESERVED);
 		return 0;
 	case KEY_PAMT_ENTRY:
 		parse_pamt_entry(o, arg, state);
@@ -285,33 +286,19 @@ static error_t plan_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-int plan_options_parse(struct plan_options *o, int argc, char **argv)
-{
-	static const struct argp_child children[] = {
-		{&cli_common_argp, 0, NULL, CLI_COMMON_GROUP},
-		{0},
-	};
-	static const struct argp argp = {
-		.options = plan_argp_options,
-		.parser = plan_parse,
-		.args_doc = "[MAP]",
-		.doc = "Lay TDMRs, PAMTs and reserved areas over a machine's "
-		       "memory map.\v"
-		       "MAP is a file, or - for standard input: Linux boot log "
-		       "lines (BIOS-e820), START END TYPE lines, /proc/iomem "
-		       "text, EFI memNN lines, or what --json prints. Without "
-		       "it, this machine's /proc/iomem.\n\n"
-		       "Exit codes: 0 planned, 1 there is no layout, 2 wrong "
-		       "usage, 3 bad input, 4 out of resources.",
-		.children = children,
-	};
+const struct argp plan_options_argp = {
+	.options = plan_option_list,
+	.parser = plan_parse,
+};
 
+void plan_options_init(struct plan_options *o)
+{
 	memset(o, 0, sizeof *o);
 	o->limits = tdxc_limits_observed();
-	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, o)) {
-		cli_error("out of memory");
-		return CLI_INTERNAL;
-	}
+}
+
+int plan_options_finish(struct plan_options *o)
+{
 	if (!o->map)
 		o->map = "/proc/iomem";
 	return o->result;
