@@ -151,7 +151,7 @@ static int field_store(struct tdxc_sysinfo *info, enum tdxc_field i,
 static void element_store(struct tdxc_sysinfo *info, const struct array *a,
 			  uint32_t k, uint64_t value)
 {
-	memcpy((uint8_t *)info + a->offset + k * a->stride, &value,
+	memcpy((uint8_t *)info + a->offset + (size_t)k * a->stride, &value,
 	       sizeof(value));
 }
 
@@ -271,13 +271,13 @@ static uint64_t list_word(const uint8_t *list, uint32_t offset)
 	return word;
 }
 
-/* Elements of each array that were listed. */
-struct list_seen {
-	uint32_t elements[ARRAYS];
+struct list_reader {
+	struct tdxc_sysinfo *info;
+	struct tdxc_metadata_fault *fault;
+	uint32_t seen[ARRAYS]; /* Elements listed. */
 };
 
-static bool list_array_element(struct tdxc_sysinfo *info,
-			       struct list_seen *seen, uint64_t id,
+static bool list_array_element(struct list_reader *r, uint64_t id,
 			       uint64_t value)
 {
 	uint32_t i;
@@ -288,25 +288,23 @@ static bool list_array_element(struct tdxc_sysinfo *info,
 
 		if (k >= arrays[i].room)
 			continue;
-		element_store(info, &arrays[i], (uint32_t)k, value);
-		seen->elements[i]++;
+		element_store(r->info, &arrays[i], (uint32_t)k, value);
+		r->seen[i]++;
 		return true;
 	}
 	return false;
 }
 
-static int list_element(struct tdxc_sysinfo *info, struct list_seen *seen,
-			uint64_t id, uint64_t value,
-			struct tdxc_metadata_fault *fault)
+static int list_element(struct list_reader *r, uint64_t id, uint64_t value)
 {
 	uint32_t i;
 
-	if (list_array_element(info, seen, id, value))
+	if (list_array_element(r, id, value))
 		return TDXC_OK;
 	for (i = 0; i < TDXC_FIELDS; i++) {
 		if (((fields[i].id ^ id) & ID_CLASS_AND_CODE) == 0)
-			return field_store(info, (enum tdxc_field)i, value,
-					   fault);
+			return field_store(r->info, (enum tdxc_field)i, value,
+					   r->fault);
 	}
 	return TDXC_OK;
 }
@@ -314,8 +312,7 @@ static int list_element(struct tdxc_sysinfo *info, struct list_seen *seen,
 /* A header, and the elements that follow it: last_element + 1 in each of
  * last_field + 1 fields, their codes ascending by one. */
 static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
-			 struct tdxc_sysinfo *info, struct list_seen *seen,
-			 struct tdxc_metadata_fault *fault)
+			 struct list_reader *r)
 {
 	uint64_t id = list_word(list, *offset);
 	uint32_t n = ((uint32_t)(id >> 34 & 0xF) + 1) *
@@ -325,10 +322,9 @@ static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
 
 	*offset += 8;
 	if (n > (end - *offset) / 8)
-		return field_refused(TDXC_E_INVAL, id, n, fault);
+		return field_refused(TDXC_E_INVAL, id, n, r->fault);
 	for (k = 0; k < n; k++) {
-		err = list_element(info, seen, id + k, list_word(list, *offset),
-				   fault);
+		err = list_element(r, id + k, list_word(list, *offset));
 		if (err != TDXC_OK)
 			return err;
 		*offset += 8;
@@ -337,8 +333,7 @@ static int list_sequence(const uint8_t *list, uint32_t end, uint32_t *offset,
 }
 
 /* Sequences must fill the list exactly, and there is no list without any. */
-static int list_read(const uint8_t *list, struct tdxc_sysinfo *info,
-		     struct list_seen *seen, struct tdxc_metadata_fault *fault)
+static int list_read(const uint8_t *list, struct list_reader *r)
 {
 	uint64_t header = list_word(list, 0);
 	uint32_t end = (uint32_t)(header & 0xFFFF);
@@ -347,59 +342,56 @@ static int list_read(const uint8_t *list, struct tdxc_sysinfo *info,
 	int err;
 
 	if (end < 8 || end > LIST_BYTES || sequences == 0)
-		return field_refused(TDXC_E_INVAL, header, end, fault);
+		return field_refused(TDXC_E_INVAL, header, end, r->fault);
 	for (; sequences > 0; sequences--) {
 		if (end - offset < 8)
 			return field_refused(TDXC_E_INVAL, header, sequences,
-					     fault);
-		err = list_sequence(list, end, &offset, info, seen, fault);
+					     r->fault);
+		err = list_sequence(list, end, &offset, r);
 		if (err != TDXC_OK)
 			return err;
 	}
 	return offset == end
 		       ? TDXC_OK
-		       : field_refused(TDXC_E_INVAL, header, offset, fault);
+		       : field_refused(TDXC_E_INVAL, header, offset, r->fault);
 }
 
 /* A list holds whole arrays, whatever the counts say: what is beyond a count is
  * no element, and what is short of it is missing. */
-static int list_arrays(struct tdxc_sysinfo *info, const struct list_seen *seen,
-		       struct tdxc_metadata_fault *fault)
+static int list_arrays(const struct list_reader *r)
 {
-	uint32_t i, k;
+	uint32_t i;
+	uint32_t k;
 
 	for (i = 0; i < ARRAYS; i++) {
-		uint32_t n = array_count(info, (enum array_name)i);
+		uint32_t n = array_count(r->info, (enum array_name)i);
 
-		if (seen->elements[i] < n)
+		if (r->seen[i] < n)
 			return field_refused(TDXC_E_NOENT,
-					     arrays[i].base + seen->elements[i],
-					     0, fault);
+					     arrays[i].base + r->seen[i], 0,
+					     r->fault);
 		for (k = n; k < arrays[i].room; k++)
-			element_store(info, &arrays[i], k, 0);
+			element_store(r->info, &arrays[i], k, 0);
 	}
 	return TDXC_OK;
 }
 
-static int list_complete(const struct tdxc_sysinfo *info,
-			 struct tdxc_metadata_fault *fault)
+static int list_complete(const struct list_reader *r)
 {
 	uint32_t i;
 
 	for (i = 0; i < TDXC_FIELDS; i++) {
 		if (fields[i].need == FIELD_REQUIRED &&
-		    !tdxc_sysinfo_has(info, (enum tdxc_field)i))
+		    !tdxc_sysinfo_has(r->info, (enum tdxc_field)i))
 			return field_refused(TDXC_E_NOENT, fields[i].id, 0,
-					     fault);
+					     r->fault);
 	}
 	return TDXC_OK;
 }
 
 static int read_lists(const struct tdxc_seamcall_port *port,
 		      const uint8_t *page, uint64_t page_pa,
-		      struct tdxc_sysinfo *info, struct list_seen *seen,
-		      struct tdxc_metadata_fault *fault,
-		      struct tdxc_seamcall_diag *diag)
+		      struct list_reader *r, struct tdxc_seamcall_diag *diag)
 {
 	struct tdxc_seamcall_limits limits = tdxc_seamcall_limits_usual();
 	struct tdxc_seamcall_regs regs = {0, page_pa, ID_NONE, 0, 0, 0};
@@ -413,12 +405,12 @@ static int read_lists(const struct tdxc_seamcall_port *port,
 		more = tdxc_status_code(diag->status) == STATUS_LIST_OVERFLOW;
 		if (err != TDXC_OK && !more)
 			return err;
-		err = list_read(page, info, seen, fault);
+		err = list_read(page, r);
 		if (err != TDXC_OK || !more)
 			return err;
 		regs.rdx = page_pa;
 	}
-	return field_refused(TDXC_E_INVAL, regs.r8, pages, fault);
+	return field_refused(TDXC_E_INVAL, regs.r8, pages, r->fault);
 }
 
 int tdxc_metadata_read_all(const struct tdxc_seamcall_port *port,
@@ -427,17 +419,16 @@ int tdxc_metadata_read_all(const struct tdxc_seamcall_port *port,
 			   struct tdxc_metadata_fault *fault,
 			   struct tdxc_seamcall_diag *diag)
 {
-	struct list_seen seen;
+	struct list_reader r = {info, fault, {0}};
 	int err;
 
-	memset(&seen, 0, sizeof(seen));
 	memset(info, 0, sizeof(*info));
 	memset(fault, 0, sizeof(*fault));
-	err = read_lists(port, page, page_pa, info, &seen, fault, diag);
+	err = read_lists(port, page, page_pa, &r, diag);
 	if (err == TDXC_OK)
-		err = list_complete(info, fault);
+		err = list_complete(&r);
 	if (err == TDXC_OK)
-		err = list_arrays(info, &seen, fault);
+		err = list_arrays(&r);
 	if (err != TDXC_OK)
 		memset(info, 0, sizeof(*info));
 	return err;
