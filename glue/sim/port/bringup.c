@@ -79,6 +79,16 @@ void tdxc_sim_bringup_fini(struct tdxc_sim_bringup *b)
 	b->pointers = NULL;
 }
 
+/* Who finds another thread in it goes on working instead. */
+static void show(struct tdxc_sim_bringup *b)
+{
+	if (!b->config.watch ||
+	    __atomic_exchange_n(&b->watching, 1, __ATOMIC_ACQUIRE) != 0)
+		return;
+	b->config.watch(b->config.watch_ctx, b);
+	__atomic_store_n(&b->watching, 0, __ATOMIC_RELEASE);
+}
+
 static int read_metadata(struct tdxc_sim_bringup *b)
 {
 	const void *page = NULL;
@@ -112,6 +122,8 @@ static int make_plan(struct tdxc_sim_bringup *b)
 		.flags = b->config.plan_flags,
 		.ram = b->config.ram,
 		.nr_ram = b->config.nr_ram,
+		.cmrs = b->config.cmrs,
+		.nr_cmrs = b->config.nr_cmrs,
 	};
 	err = tdxc_module_plan_bytes(&b->module, &b->request, &bytes);
 	if (err != TDXC_OK)
@@ -155,8 +167,7 @@ static void work(struct worker *w)
 	do {
 		w->err = tdxc_module_tdmr_init(
 			&b->module, b->config.calls_per_turn, &calls, &w->diag);
-		if (w->lp == 0 && b->config.watch)
-			b->config.watch(b->config.watch_ctx, b);
+		show(b);
 	} while (w->err == TDXC_E_AGAIN);
 }
 
@@ -246,8 +257,7 @@ int tdxc_sim_bringup_step(struct tdxc_sim_bringup *b)
 	tdxc_sim_port_enter(0);
 	b->failed_step = todo.step;
 	b->failed_cpu = todo.cpu;
-	if (b->config.watch)
-		b->config.watch(b->config.watch_ctx, b);
+	show(b);
 	return b->err;
 }
 

@@ -15,6 +15,9 @@ struct tdxc_sim_bringup_config {
 	struct tdxc_sim_port *port;
 	const struct tdxc_plan_ram *ram;
 	size_t nr_ram;
+	/* What the plan keeps to; NULL: the CMRs that the module reports. */
+	const struct tdxc_range *cmrs;
+	size_t nr_cmrs;
 	uint32_t module_flags; /* enum tdxc_module_flags */
 	uint32_t plan_flags;   /* enum tdxc_plan_flags */
 	/* Most TDMRs and areas to plan for; 0: what the module takes. */
@@ -24,7 +27,8 @@ struct tdxc_sim_bringup_config {
 	uint32_t threads;    /* for TDMR.INIT; 0 and 1: none beside this one */
 	/* SEAMCALLs of a thread before it looks up again; 0: a whole TDMR. */
 	uint32_t calls_per_turn;
-	/* After every step, and while TDMR.INIT goes on; or NULL. */
+	/* After every step, and while TDMR.INIT goes on, from whichever
+	 * thread made a turn, one at a time; or NULL. */
 	void (*watch)(void *ctx, const struct tdxc_sim_bringup *b);
 	void *watch_ctx;
 };
@@ -39,6 +43,7 @@ struct tdxc_sim_bringup {
 	void *scratch;
 	void *infos;
 	uint64_t *pointers;
+	uint64_t watching; /* 1: a thread is in `watch` */
 	/* of the step that failed */
 	enum tdxc_module_step failed_step;
 	uint32_t failed_cpu;

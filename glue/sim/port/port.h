@@ -58,6 +58,8 @@ struct tdxc_sim_port {
 	uint64_t calls[TDXC_SIM_PORT_LEAVES];
 	uint64_t seamldr_calls[TDXC_SIM_PORT_SEAMLDR];
 	uint64_t failed; /* of all these: no answer, but CF = 1 or a trap */
+	/* of all these: "not now", by enum tdxc_again; [0] unused */
+	uint64_t again[TDXC_AGAIN_KINDS];
 	/* The caches of this LP may hold private lines: 1 from before its
 	 * first SEAMCALL on. The reader clears it when it has flushed. */
 	uint64_t incoherent[TDXC_SIM_MAX_LPS];

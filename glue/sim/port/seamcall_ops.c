@@ -197,6 +197,8 @@ static uint64_t op_call(void *ctx, uint64_t rax,
 		(void)count(&port->failed);
 		return cpu.gpr[TDXC_SIM_RAX];
 	}
+	if (tdxc_again(cpu.gpr[TDXC_SIM_RAX]) != TDXC_AGAIN_NO)
+		(void)count(&port->again[tdxc_again(cpu.gpr[TDXC_SIM_RAX])]);
 	if (shape != TDXC_SEAMCALL_IN)
 		store_six(cpu.gpr, regs);
 	if (full)
