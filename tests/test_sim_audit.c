@@ -120,6 +120,16 @@ static void key_lock(void)
 	m->key_lock = 1;
 }
 
+static void seamldr_lock(void)
+{
+	m->seamldr.lock = 1;
+}
+
+static void one_build_more(void)
+{
+	m->builds++;
+}
+
 static void tdmr_lock(void)
 {
 	m->tdmrs[1].lock = 1;
@@ -448,6 +458,8 @@ static const struct {
 	{global_lock, "global lock held"},
 	{kot_lock, "KeyID table lock held"},
 	{key_lock, "key engine lock held"},
+	{seamldr_lock, "P-SEAMLDR lock held"},
+	{one_build_more, "TDs being built counted wrongly"},
 	{tdmr_lock, "TDMR lock held"},
 	{wb_lock, "cache write-back lock held"},
 	{module_state, "module state unknown"},

@@ -90,7 +90,9 @@ static bool locks_are_free(struct tdxc_sim_auditor *a)
 	    !tdxc_sim_audit_lock(a, &m->kot_lock, "KeyID table lock held",
 				 m->kot_lock) ||
 	    !tdxc_sim_audit_lock(a, &m->key_lock, "key engine lock held",
-				 m->key_lock))
+				 m->key_lock) ||
+	    !tdxc_sim_audit_lock(a, &m->seamldr.lock, "P-SEAMLDR lock held",
+				 m->seamldr.lock))
 		return false;
 	for (i = 0; i < m->nr_tdmrs; i++) {
 		if (!tdxc_sim_audit_lock(a, &m->tdmrs[i].lock, "TDMR lock held",
@@ -173,8 +175,12 @@ static bool everything_ok(struct tdxc_sim_auditor *a)
 		return false;
 	if (a->m->state != TDXC_SIM_READY && a->m->state != TDXC_SIM_SHUTDOWN)
 		return true;
-	return tdxc_sim_audit_pamt(a) && lps_ok(a) && tdxc_sim_audit_tds(a) &&
-	       keyids_ok(a);
+	if (!tdxc_sim_audit_pamt(a) || !lps_ok(a) || !tdxc_sim_audit_tds(a) ||
+	    !keyids_ok(a))
+		return false;
+	return a->m->builds == a->builds ||
+	       tdxc_sim_audit_fail(a, "TDs being built counted wrongly",
+				   a->m->builds);
 }
 
 int tdxc_sim_audit(struct tdxc_sim_machine *machine,

@@ -25,6 +25,7 @@ struct tdxc_sim_auditor {
 	size_t nr_pages;
 	size_t room;
 	uint32_t keyid_users[TDXC_SIM_MAX_KEYIDS];
+	uint64_t builds; /* TDs that could still be finalised */
 };
 
 /* Remember the first violation. Always false, so that a check is one line. */

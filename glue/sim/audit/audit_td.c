@@ -115,6 +115,22 @@ static bool structure_ok(struct tdxc_sim_auditor *a,
 	return tdxc_sim_audit_vcpus(a, &td) && tdxc_sim_audit_sept(a, &td);
 }
 
+/* Created, not finalised, not blocked. */
+static bool is_being_built(const struct tdxc_sim_auditor *a,
+			   const struct tdxc_sim_tdr *tdr)
+{
+	uint64_t mask = tdxc_sim_hkid_mask(a->m);
+	const struct tdxc_sim_tdcs *tdcs;
+
+	if (tdr->lifecycle > LC_KEYS_CONFIGURED)
+		return false;
+	if (tdr->nr_tdcx < SIM_TDCX_PAGES)
+		return true;
+	tdcs = tdxc_sim_audit_page(a, tdr->tdcx[0] & ~mask,
+				   (uint32_t)tdr->keyid);
+	return tdcs->op_state != OS_RUNNABLE;
+}
+
 static bool td_ok(struct tdxc_sim_auditor *a, uint64_t pa)
 {
 	const struct tdxc_sim_tdr *tdr =
@@ -125,6 +141,7 @@ static bool td_ok(struct tdxc_sim_auditor *a, uint64_t pa)
 	if (tdr->chldcnt != owned_units(a, pa))
 		return tdxc_sim_audit_fail(
 			a, "child count is not what the TD owns", pa);
+	a->builds += is_being_built(a, tdr);
 	/* after teardown its pages go one by one, its structures with them */
 	if (tdr->lifecycle == LC_TEARDOWN)
 		return true;
