@@ -42,7 +42,7 @@ static const struct module_case_answer *find_answer(struct module_case *c,
 		struct module_case_answer *a = &c->answers[i];
 		uint64_t seen;
 
-		if (a->leaf != rax)
+		if (a->leaf != rax && a->leaf != MODULE_CASE_ANY_LEAF)
 			continue;
 		seen = count(&a->seen);
 		if (seen >= a->nth && (a->most == 0 || seen < a->nth + a->most))

@@ -10,7 +10,9 @@
 
 #define MODULE_CASE_LPS	     4u
 #define MODULE_CASE_PACKAGES 2u
-#define MODULE_CASE_JOURNAL  4096u
+#define MODULE_CASE_JOURNAL  32768u
+
+#define MODULE_CASE_ANY_LEAF ~0ull
 
 /* What to answer instead of the module, from its `nth` call of the leaf on,
  * `most` times (0: for ever). The module is not asked. */
