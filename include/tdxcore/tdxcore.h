@@ -11,6 +11,7 @@
 #include <tdxcore/err.h>
 #include <tdxcore/metadata.h>
 #include <tdxcore/module.h>
+#include <tdxcore/pamt.h>
 #include <tdxcore/plan.h>
 #include <tdxcore/platform.h>
 #include <tdxcore/range.h>
