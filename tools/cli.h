@@ -12,6 +12,7 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Exit codes; a contract (man page). */
@@ -32,6 +33,7 @@ struct cli_command {
 int cli_plan(int argc, char **argv);
 int cli_decode(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_run(int argc, char **argv);
 
 /*
  * -h, --help, --usage and --version. A command's argp makes this a child and
@@ -45,6 +47,23 @@ extern const struct argp cli_common_argp;
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 /* The same for what the user should know though nothing is wrong. */
 __attribute__((format(printf, 1, 2))) void cli_note(const char *format, ...);
+
+/*
+ * How many bytes of something long are done: a line on standard error that is
+ * drawn over, when that is a terminal; nothing otherwise.
+ */
+struct cli_progress {
+	const char *what;
+	bool is_terminal;
+	bool is_drawn;
+	uint64_t drawn_ms;
+};
+
+void cli_progress_start(struct cli_progress *p, const char *what);
+/* Draws a few times a second, however often it is called. */
+void cli_progress_show(struct cli_progress *p, uint64_t done, uint64_t total);
+/* Take the line away. */
+void cli_progress_end(struct cli_progress *p);
 
 /*
  * Output is built in memory and written at the end, so that a command which

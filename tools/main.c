@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
 	 cli_decode},
 	{"replay", "make recorded requests again, on the software TDX module",
 	 cli_replay},
+	{"run", "bring a TDX module up on the software TDX platform", cli_run},
 };
 
 #define NR_COMMANDS (sizeof commands / sizeof commands[0])

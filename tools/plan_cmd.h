@@ -103,6 +103,9 @@ int plan_save_svg(const struct plan_report *r);
 
 /* --- words for people (plan_text.c) -------------------------------------- */
 
+/* Map, RAM and CMRs: what was read. */
+void plan_print_machine(FILE *f, const struct plan_report *r);
+
 /* Room for plan_size(). */
 #define PLAN_SIZE_TEXT 24
 /* "63.9 GiB": three digits that matter, or exact where that is as short. */

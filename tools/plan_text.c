@@ -114,9 +114,8 @@ size_t plan_count_nodes(const struct plan_report *r, struct tdxc_range in)
 	return n;
 }
 
-static void print_head(FILE *f, const struct plan_report *r)
+void plan_print_machine(FILE *f, const struct plan_report *r)
 {
-	const struct tdxc_limits *limits = &r->config.limits;
 	size_t nodes = plan_count_nodes(r, (struct tdxc_range){0, UINT64_MAX});
 	char size[PLAN_SIZE_TEXT];
 
@@ -126,6 +125,13 @@ static void print_head(FILE *f, const struct plan_report *r)
 		plan_size(size, plan_ram_bytes(r)), r->nr_ram,
 		r->nr_ram == 1 ? "" : "s", nodes, nodes == 1 ? "" : "s");
 	fprintf(f, "CMRs    %zu, %s\n", r->nr_cmrs, plan_cmr_source_text(r));
+}
+
+static void print_head(FILE *f, const struct plan_report *r)
+{
+	const struct tdxc_limits *limits = &r->config.limits;
+
+	plan_print_machine(f, r);
 	fprintf(f,
 		"Module  up to %u TDMRs with %u reserved areas each, "
 		"%s PAMT, entries of %u/%u/%u bytes\n",
