@@ -18,6 +18,7 @@
 #include <tdxcore/seamcall.h>
 #include <tdxcore/status.h>
 #include <tdxcore/tdmr.h>
+#include <tdxcore/update.h>
 #include <tdxcore/version.h>
 
 #endif
