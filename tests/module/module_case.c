@@ -94,25 +94,31 @@ static void describe_ram(struct module_case *c)
 	}
 }
 
-void module_case_up(struct module_case *c,
-		    const struct tdxc_sim_platform *platform,
-		    const struct tdxc_sim_bringup_config *options)
+static void build(struct module_case *c,
+		  const struct tdxc_sim_platform *platform,
+		  const struct tdxc_sim_machine_options *machine)
 {
-	struct tdxc_sim_bringup_config config = {0};
-
 	memset(c, 0, sizeof(*c));
 	if (platform)
 		c->platform = *platform;
 	else
 		module_case_platform(&c->platform);
-	if (options)
-		config = *options;
-	if (tdxc_sim_machine_init(&c->machine, &c->platform, 1) != 0)
+	if (tdxc_sim_machine_init_with(&c->machine, &c->platform, 1, machine) !=
+	    0)
 		abort();
 	describe_ram(c);
 	c->port.machine = &c->machine;
 	c->port.journal = c->journal;
 	c->port.journal_room = MODULE_CASE_JOURNAL;
+}
+
+static void prepare(struct module_case *c,
+		    const struct tdxc_sim_bringup_config *options)
+{
+	struct tdxc_sim_bringup_config config = {0};
+
+	if (options)
+		config = *options;
 	config.port = &c->port;
 	config.ram = c->ram;
 	config.nr_ram = 2;
@@ -120,6 +126,25 @@ void module_case_up(struct module_case *c,
 		abort();
 	c->b.module.config.port.ops = &answered_ops;
 	c->b.module.config.port.ctx = c;
+}
+
+void module_case_up(struct module_case *c,
+		    const struct tdxc_sim_platform *platform,
+		    const struct tdxc_sim_bringup_config *options)
+{
+	const struct tdxc_sim_machine_options machine = {0};
+
+	build(c, platform, &machine);
+	prepare(c, options);
+}
+
+void module_case_up_with_lines(struct module_case *c,
+			       const struct tdxc_sim_platform *platform)
+{
+	const struct tdxc_sim_machine_options machine = {.lines = true};
+
+	build(c, platform, &machine);
+	prepare(c, NULL);
 }
 
 void module_case_down(struct module_case *c)

@@ -43,6 +43,9 @@ void module_case_platform(struct tdxc_sim_platform *platform);
 void module_case_up(struct module_case *c,
 		    const struct tdxc_sim_platform *platform,
 		    const struct tdxc_sim_bringup_config *options);
+/* The same on a machine with caches and KeyIDs. */
+void module_case_up_with_lines(struct module_case *c,
+			       const struct tdxc_sim_platform *platform);
 void module_case_down(struct module_case *c);
 /* The array stays the caller's and is counted in. */
 void module_case_answer(struct module_case *c,
