@@ -155,6 +155,10 @@ struct row {
 static const struct row rows[] = {
 	{"AuthenticAMD", WORD, AT(cpuid_0_ebx), 0x68747541, TDXC_CHECK_INTEL,
 	 FAIL, TDXC_REASON_OTHER_VENDOR},
+	{"Genuxxxxntel", WORD, AT(cpuid_0_edx), 0x78787878, TDXC_CHECK_INTEL,
+	 FAIL, TDXC_REASON_OTHER_VENDOR},
+	{"GenuineIxxxx", WORD, AT(cpuid_0_ecx), 0x78787878, TDXC_CHECK_INTEL,
+	 FAIL, TDXC_REASON_OTHER_VENDOR},
 	{"no partitioning MSR", FAULT, AT(keyid_partitioning), PARTITION,
 	 TDXC_CHECK_KEYID_PARTITIONING, FAIL, TDXC_REASON_NO_PARTITION},
 	{"no private KeyID", VALUE, AT(keyid_partitioning), 63,
@@ -179,6 +183,9 @@ static const struct row rows[] = {
 	 TDXC_CHECK_KEYID_BITS, FAIL, TDXC_REASON_KEYID_OVERFLOW},
 	{"KeyIDs without end", VALUE, AT(keyid_partitioning), UINT64_MAX,
 	 TDXC_CHECK_KEYID_BITS, FAIL, TDXC_REASON_KEYID_OVERFLOW},
+	{"KeyIDs that wrap", VALUE, AT(keyid_partitioning),
+	 0x20ull << 32 | 0xFFFFFFF0, TDXC_CHECK_KEYID_BITS, FAIL,
+	 TDXC_REASON_KEYID_OVERFLOW},
 	{"46 bits", WORD, AT(cpuid_80000008_eax), 0x302E, TDXC_CHECK_PA_WIDTH,
 	 WARN, TDXC_REASON_PA_NOT_52},
 	{"38 bits leave 32", WORD, AT(cpuid_80000008_eax), 38,
@@ -243,6 +250,14 @@ static struct tdxc_platform judged_with(const struct row *row)
 	return judged(&regs);
 }
 
+/* A finding gives one register, though two may have a part in it. */
+static bool is_value_of(enum tdxc_platform_check check, size_t at)
+{
+	if (check == TDXC_CHECK_INTEL)
+		return at == AT(cpuid_0_ebx);
+	return check != TDXC_CHECK_KEYID_BITS || at == AT(tme_activate);
+}
+
 START_TEST(each_precondition_has_a_verdict_a_reason_and_its_value)
 {
 	const struct row *row = &rows[_i];
@@ -252,8 +267,7 @@ START_TEST(each_precondition_has_a_verdict_a_reason_and_its_value)
 	ck_assert_msg(f->verdict == row->verdict, "%s", row->name);
 	ck_assert_msg(f->reason == row->reason, "%s", row->name);
 	ck_assert_msg(p.usable == (row->verdict != FAIL), "%s", row->name);
-	if (row->at != AT(keyid_partitioning) ||
-	    row->check != TDXC_CHECK_KEYID_BITS)
+	if (is_value_of(row->check, row->at))
 		ck_assert_uint_eq(f->value,
 				  row->change == FAULT ? 0 : row->value);
 	if (row->verdict != PASS)
@@ -313,6 +327,22 @@ START_TEST(all_failures_are_reported_and_the_first_is_found)
 	ck_assert_int_eq(p.report[TDXC_CHECK_SELF_SNOOP].verdict, FAIL);
 	ck_assert_int_eq(p.report[TDXC_CHECK_HIBERNATION].verdict, FAIL);
 	ck_assert_int_eq(tdxc_platform_first(&p, WARN)->check, TDXC_CHECK_S3);
+}
+END_TEST
+
+/* Without VMX its MSR is not there either. */
+START_TEST(a_register_of_a_feature_that_is_missing_is_not_missed)
+{
+	struct tdxc_platform_regs regs = good;
+	struct tdxc_platform p;
+
+	regs.cpuid_1_ecx &= ~(uint32_t)BIT(5);
+	regs.vmx_basic.readable = false;
+	p = judged(&regs);
+	ck_assert_int_eq(tdxc_platform_first(&p, FAIL)->check, TDXC_CHECK_VMX);
+	ck_assert_int_eq(p.report[TDXC_CHECK_VMCS_SIZE].verdict, UNKNOWN);
+	ck_assert_int_eq(p.report[TDXC_CHECK_VMCS_SIZE].reason,
+			 TDXC_REASON_DEPENDS);
 }
 END_TEST
 
@@ -754,9 +784,9 @@ static void fill_pool(struct pool *pool, uint32_t guests)
 	const struct tdxc_platform p = machine_with(guests);
 
 	memset(pool, 0xA5, sizeof(*pool));
-	ck_assert_int_eq(tdxc_keyids_init(&pool->keyids, &p, pool->words,
-					  tdxc_keyids_words(&p)),
-			 TDXC_OK);
+	ck_assert_int_eq(
+		tdxc_keyids_init(&pool->keyids, &p, pool->words, MAX_WORDS),
+		TDXC_OK);
 }
 
 static uint32_t take(struct pool *pool)
@@ -813,6 +843,10 @@ START_TEST(a_keyid_is_freed_once_and_only_a_guests)
 	ck_assert_mem_eq(before, pool.words, sizeof(before));
 	ck_assert_int_eq(tdxc_keyids_free(&pool.keyids, 33), TDXC_OK);
 	ck_assert_int_eq(tdxc_keyids_free(&pool.keyids, 33), TDXC_E_INVAL);
+	ck_assert_uint_eq(tdxc_keyids_in_use(&pool.keyids), 0);
+	fill_pool(&pool, 32);
+	pool.words[1] = UINT64_MAX / 3; /* as if in use, but not the pool's */
+	ck_assert_int_eq(tdxc_keyids_free(&pool.keyids, 33 + 32), TDXC_E_INVAL);
 	ck_assert_uint_eq(tdxc_keyids_in_use(&pool.keyids), 0);
 }
 END_TEST
@@ -1062,6 +1096,8 @@ static TCase *report_case(void)
 	tcase_add_loop_test(tc, one_cause_is_one_failure, 0, COUNT(rows));
 	tcase_add_test(tc, every_check_and_every_reason_has_a_row);
 	tcase_add_test(tc, all_failures_are_reported_and_the_first_is_found);
+	tcase_add_test(tc,
+		       a_register_of_a_feature_that_is_missing_is_not_missed);
 	tcase_add_test(tc, a_machine_of_which_nothing_is_known_is_not_usable);
 	tcase_add_test(tc, registers_of_another_abi_are_refused_unexamined);
 	tcase_add_test(tc, idea_51_one_private_keyid_is_refused_with_a_reason);

@@ -86,8 +86,9 @@ enum tdxc_leaf {
 	TDXC_SYS_DISABLE = 69, /**< UNVERIFIED number. */
 };
 
-/** P-SEAMLDR leaves, RAX with bit 63. @source{linux-host-tdx.md 2.8} */
-#define TDXC_SEAMLDR_INFO    (TDXC_SEAMLDR | 0)
+/** P-SEAMLDR: what it is. @source{linux-host-tdx.md 2.8} */
+#define TDXC_SEAMLDR_INFO (TDXC_SEAMLDR | 0)
+/** P-SEAMLDR: put a module in place. @source{linux-host-tdx.md 2.8} */
 #define TDXC_SEAMLDR_INSTALL (TDXC_SEAMLDR | 1)
 
 /**
