@@ -19,16 +19,19 @@ static void explain_status(struct run *run)
 	const struct tdxc_sim_bringup *b = &run->bringup;
 	const char *leaf = tdxc_leaf_name(b->diag.rax);
 	struct tdxc_status_info info;
+	char calls[40] = "";
 	char cpu[24];
 
 	(void)tdxc_status_lookup(b->diag.status, &info);
 	on_cpu(b, cpu, sizeof cpu);
+	if (b->diag.calls > 1)
+		snprintf(calls, sizeof calls, " (%" PRIu64 " calls)",
+			 b->diag.calls);
 	snprintf(run->reason, sizeof run->reason,
-		 "%s%s: SEAMCALL %s: 0x%016" PRIx64 " %s: %s (%" PRIu64
-		 " call%s)",
+		 "%s%s: SEAMCALL %s: 0x%016" PRIx64 " %s: %s%s",
 		 tdxc_module_step_name(b->failed_step), cpu,
 		 leaf ? leaf : "without a name", b->diag.status, info.name,
-		 info.meaning, b->diag.calls, b->diag.calls == 1 ? "" : "s");
+		 info.meaning, calls);
 	run->hint = info.hint;
 	run->outcome = RUN_REFUSED;
 }
