@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/**
+ * @file
+ * @brief Walking a page table: one lookup, or an ordered walk over a range.
+ *
+ * A walk never writes. Tables are reached through a constant offset between
+ * host physical and virtual addresses, never through a call per entry.
+ *
+ * Guest frame numbers carry no alias bit. The bit is added here and nowhere
+ * else, where an index is computed: 0 for a mirror, bit 35 (4 levels) or 39
+ * (5 levels) of the frame number for the direct root of a TD.
+ *
+ * Context: tables may be unlinked while a walk runs. The caller is inside a
+ * read-side section (RCU or alike) for as long as it uses an iterator or an
+ * entry pointer, or holds the lock exclusively.
+ *
+ * @source{kvm-mirror-mmu.md 1.4, 3; seeds.md S002-4, S002-11}
+ */
+#ifndef TDXCORE_ITER_H
+#define TDXCORE_ITER_H
+
+#include <tdxcore/spte.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A tree to walk. */
+struct tdxc_tree {
+	uint64_t pa;	    /**< Host physical address of the root table. */
+	uint64_t virt;	    /**< Virtual minus physical address of any table. */
+	uint64_t alias;	    /**< Frame number bits OR-ed into every index. */
+	uint64_t end;	    /**< Frame numbers are below this. */
+	uint32_t levels;    /**< 4 or 5. */
+	uint32_t reserved_; /**< 0. */
+};
+
+/** Frame number bit of the shared half. @source{kvm-mirror-mmu.md 1.4} */
+static inline uint64_t tdxc_alias_bit(uint32_t levels)
+{
+	return levels == 5 ? 1ull << 39 : 1ull << 35;
+}
+
+/** What a lookup found: passed in registers. */
+struct tdxc_found {
+	struct tdxc_spte spte; /**< The last entry read. */
+	uint64_t level;	       /**< Its level; 0: the frame is out of bounds. */
+};
+
+/** Address of the table at @p pa. */
+static inline uint64_t *tdxc_table_at(const struct tdxc_tree *tree, uint64_t pa)
+{
+	return (uint64_t *)(size_t)(pa + tree->virt);
+}
+
+/** Index of a frame in a table of a level. */
+static inline uint32_t tdxc_table_index(uint64_t gfn, uint32_t level)
+{
+	return (uint32_t)(gfn >> (9 * (level - 1))) & (TDXC_ENTRIES - 1);
+}
+
+/**
+ * @brief Look a frame up, inline.
+ *
+ * Stops at the first entry that points to no table: a leaf of any size, an
+ * empty slot, MMIO, or a frozen one (tdxc_spte_is_frozen()). Its state stays in
+ * registers, so that independent lookups overlap.
+ *
+ * @param tree Tree.
+ * @param gfn  Frame, without alias bit.
+ * @return Entry and level; level 0 and an empty entry beyond tree->end.
+ * @locks{none; inside a read-side section}
+ */
+static inline struct tdxc_found tdxc_lookup_inline(const struct tdxc_tree *tree,
+						   struct tdxc_gfn gfn)
+{
+	struct tdxc_found found = {{TDXC_SPTE_EMPTY_BITS}, 0};
+	uint64_t n = gfn.n | tree->alias;
+	uint64_t level = tree->levels;
+	uint64_t pa = tree->pa;
+	uint64_t *slot;
+
+	if (gfn.n >= tree->end)
+		return found;
+	for (;;) {
+		slot = tdxc_table_at(tree, pa) +
+		       tdxc_table_index(n, (uint32_t)level);
+		found.spte.bits = tdxc_load_acquire(slot);
+		if (!tdxc_spte_is_table(found.spte))
+			break;
+		pa = tdxc_spte_pa(found.spte);
+		level--;
+	}
+	found.level = level;
+	return found;
+}
+
+/**
+ * @brief Look a frame up.
+ * @param tree Tree.
+ * @param gfn  Frame, without alias bit.
+ * @return As tdxc_lookup_inline().
+ * @locks{none; inside a read-side section}
+ * @complexity{a load per level}
+ */
+struct tdxc_found tdxc_lookup(const struct tdxc_tree *tree,
+			      struct tdxc_gfn gfn);
+
+/** An ordered walk, parents before children. */
+struct tdxc_iter {
+	const struct tdxc_tree *tree;	     /**< What is walked. */
+	uint64_t *path[TDXC_MAX_LEVELS + 1]; /**< Table by level. */
+	uint64_t *slot;			     /**< The current entry. */
+	struct tdxc_spte spte; /**< Snapshot of it, taken on arrival. */
+	uint64_t gfn;	       /**< First frame it covers, without alias. */
+	uint64_t next;	       /**< Frame the walk is heading for. */
+	uint64_t end;	       /**< Frames are below this. */
+	uint32_t level;	       /**< Level of the entry. */
+	uint32_t min_level;    /**< Never descends below. */
+	bool valid;	       /**< false: the walk is over. */
+};
+
+/**
+ * @brief Begin a walk over frames [start, end).
+ *
+ * @param[out] it        Iterator; it->valid tells whether there is an entry.
+ * @param[in]  tree      Tree. Kept by reference.
+ * @param[in]  start     First frame, without alias bit.
+ * @param[in]  end       One past the last; clipped to tree->end.
+ * @param[in]  min_level Lowest level to visit. @units{1..tree->levels}
+ * @retval TDXC_OK      Begun, or nothing to walk (it->valid false).
+ * @retval TDXC_E_INVAL A frame carries the alias bit, or a level is wrong;
+ *                      it->valid is false.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_iter_begin(struct tdxc_iter *it,
+				    const struct tdxc_tree *tree,
+				    struct tdxc_gfn start, struct tdxc_gfn end,
+				    uint32_t min_level);
+
+/**
+ * @brief Go on: down into the table of the current entry, else to the next one.
+ *
+ * The entry is read again before going down, so that a table that was unlinked
+ * or frozen since the snapshot is not entered.
+ *
+ * @param[in,out] it Valid iterator; it->valid is false when the walk is over.
+ */
+void tdxc_iter_next(struct tdxc_iter *it);
+
+/**
+ * @brief Go on beside or above the current entry, not into its table.
+ * @param[in,out] it Valid iterator.
+ */
+void tdxc_iter_skip(struct tdxc_iter *it);
+
+/**
+ * @brief Read the current entry again.
+ * @param[in,out] it Valid iterator.
+ */
+void tdxc_iter_reread(struct tdxc_iter *it);
+
+/**
+ * @brief Walk from the root again to the frame the walk is heading for.
+ *
+ * After the lock or the read-side section was left in between: no pointer of
+ * before may be used.
+ *
+ * @param[in,out] it Valid iterator.
+ */
+void tdxc_iter_restart(struct tdxc_iter *it);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

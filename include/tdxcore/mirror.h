@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/**
+ * @file
+ * @brief The MMU of a guest with private memory: a mirror root, a direct root,
+ *        faults, population, zaps, and the freeze protocol between them.
+ *
+ * A guest has two halves. The *shared* half is an ordinary EPT, the *direct*
+ * root. The *private* half is written by the TDX module alone; the VMM keeps a
+ * copy of its structure, the *mirror* root, and every change of it goes along
+ * with the same change of the private tree, which the ops make (the *external*
+ * tree).
+ *
+ * The freeze protocol. One entry can be changed atomically, an entry and the
+ * external tree cannot. So whoever changes an entry
+ *
+ *  1. replaces the value it knows by the frozen value (compare and swap),
+ *  2. asks whether the change is still wanted, and makes the external one,
+ *  3. stores the new value, or, where the external tree did not change, the old
+ *     one (release).
+ *
+ * Nobody else writes a frozen entry and no walk goes through it. Between 1 and
+ * 3 the owner does not allocate, sleep, yield or leave its read-side section. A
+ * fault that meets a frozen entry leaves and is retried. Entries of the direct
+ * root are changed in the same way, without an external tree, wherever a
+ * concurrent invalidation could be missed otherwise.
+ *
+ * Locks. The lock is the caller's. Every operation is told how it is held and
+ * asks the port (`lock_held`): *shared*, beside any number of others, or
+ * *exclusive*. Every operation runs in shared mode, removal too, but for root
+ * invalidation and teardown. All operations run inside a read-side section of
+ * the caller's; the port frees a retired table when all sections that could see
+ * it have ended.
+ *
+ * Long operations return TDXC_E_AGAIN after a bounded piece of work, with a
+ * cursor in their request: the caller may drop the lock and the section, and
+ * calls again. Nothing stays frozen in between.
+ *
+ * A change of the external tree whose outcome is not known *poisons* the MMU:
+ * the first diagnostic is kept, nothing is lent to the external tree any more,
+ * and pages whose fate is unknown are named, never handed back.
+ *
+ * @source{seeds.md S002; kvm-mirror-mmu.md 4, 5, 12}
+ */
+#ifndef TDXCORE_MIRROR_H
+#define TDXCORE_MIRROR_H
+
+#include <tdxcore/iter.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Roots of one MMU: valid ones, and invalid ones that wait to be zapped. */
+#define TDXC_MMU_ROOTS 16
+/** Entries that are frozen at once, at most; one external_remove() takes so
+ *  many. */
+#define TDXC_MMU_BATCH 64
+/** Looks at an entry that another one froze, in a zap; then TDXC_E_AGAIN. */
+#define TDXC_MMU_SPINS 10000u
+/** Entries that a long operation visits before it returns TDXC_E_AGAIN. */
+#define TDXC_MMU_VISITS 65536u
+
+/** Classes of roots; INVALID is a modifier: "also invalid ones".
+ *  @source{kvm-mirror-mmu.md 1.2} */
+enum tdxc_roots {
+	TDXC_ROOTS_INVALID = 1,
+	TDXC_ROOTS_DIRECT = 2,
+	TDXC_ROOTS_MIRROR = 4,
+	TDXC_ROOTS_VALID = TDXC_ROOTS_DIRECT | TDXC_ROOTS_MIRROR,
+	TDXC_ROOTS_ALL = TDXC_ROOTS_VALID | TDXC_ROOTS_INVALID,
+};
+
+/** Which memory an operation is about; not the same as a class of roots.
+ *  @source{seeds.md S002-3; kvm-mirror-mmu.md 1.3} */
+enum tdxc_memory {
+	TDXC_MEMORY_SHARED = 1,
+	TDXC_MEMORY_PRIVATE = 2,
+};
+
+/** How the caller holds its lock. */
+enum tdxc_lock {
+	TDXC_LOCK_SHARED,
+	TDXC_LOCK_EXCLUSIVE,
+};
+
+/** Memory of a table. */
+struct tdxc_mmu_table {
+	uint64_t pa; /**< Host physical address of the 4 KiB page. */
+	/** Mirror tables: the page that the external tree gets as its table.
+	 *  @units{host physical address; 0: none} */
+	uint64_t external;
+};
+
+/** A change of one entry of the external tree. */
+struct tdxc_external_change {
+	struct tdxc_gfn gfn;  /**< First frame. */
+	uint32_t level;	      /**< 1 to 5. */
+	enum tdxc_lock lock;  /**< How the caller holds its lock. */
+	struct tdxc_spte old; /**< The mirror's value before. */
+	struct tdxc_spte now; /**< The mirror's value after. */
+	/** Page for the table that @ref now points to. */
+	uint64_t external;
+};
+
+/** A leaf to be removed from the external tree. */
+struct tdxc_external_leaf {
+	struct tdxc_gfn gfn; /**< First frame. */
+	uint32_t level;	     /**< 1 to 3. */
+	/** Result: TDXC_OK, removed and the page is the host's; TDXC_E_BUSY,
+	 *  unchanged; anything else, unknown. Set by the op. */
+	int status;
+	struct tdxc_spte old; /**< The mirror's value. */
+};
+
+struct tdxc_fault;
+
+/** What the MMU needs of its platform. All members mandatory. */
+struct tdxc_mmu_ops {
+	uint32_t abi; /**< TDXC_ABI. */
+	/**
+	 * @brief Memory for a table; contents undefined.
+	 * @param[in]  ctx    The port's.
+	 * @param[in]  mirror true: with an external page.
+	 * @param[out] table  Filled on success.
+	 * @return TDXC_OK or TDXC_E_NOMEM. Called by tdxc_mmu_topup() and
+	 *         tdxc_root_create() only: never inside a frozen window.
+	 */
+	int (*table_alloc)(void *ctx, bool mirror,
+			   struct tdxc_mmu_table *table);
+	/** @brief Free a table, and its external page, that no walk has seen.
+	 *  @param[in] ctx The port's. @param[in] table The table. */
+	void (*table_free)(void *ctx, const struct tdxc_mmu_table *table);
+	/** @brief Free a table that was linked, after all read-side sections
+	 *  that could see it have ended. An external page that is 0 in @p table
+	 *  was reclaimed and freed, or is lost.
+	 *  @param[in] ctx The port's. @param[in] table The table. */
+	void (*table_retire)(void *ctx, const struct tdxc_mmu_table *table);
+	/** @brief External page of a linked mirror table.
+	 *  @param[in] ctx The port's. @param[in] pa The table's address.
+	 *  @return Its host physical address. */
+	uint64_t (*table_external)(void *ctx, uint64_t pa);
+	/** @brief Whether the caller's lock is held so.
+	 *  @param[in] ctx The port's. @param[in] lock #tdxc_lock
+	 *  @return true when it is; exclusive counts as shared too. */
+	bool (*lock_held)(void *ctx, enum tdxc_lock lock);
+	/** @brief Whether a fault must not be completed: memory it concerns was
+	 *  invalidated since fault->sequence, or is not (private or shared) as
+	 *  the fault believes. Called in the frozen window.
+	 *  @param[in] ctx The port's. @param[in] fault The fault.
+	 *  @param[in] gfn First frame. @param[in] level Level of the entry.
+	 *  @return true: the fault is retried. */
+	bool (*is_stale)(void *ctx, const struct tdxc_fault *fault,
+			 struct tdxc_gfn gfn, uint32_t level);
+	/** @brief Link a table or map a page in the external tree.
+	 *  @param[in] ctx The port's. @param[in] change What to do: old maps
+	 *  nothing, now is a table or a leaf.
+	 *  @return TDXC_OK; TDXC_E_BUSY: unchanged, try again; anything else:
+	 *  unknown, the MMU is poisoned. */
+	int (*external_set)(void *ctx,
+			    const struct tdxc_external_change *change);
+	/** @brief Remove leaves from the external tree, and get the pages back.
+	 *  @param[in] ctx The port's. @param[in,out] leaves status is set.
+	 *  @param[in] n Number of them, at most TDXC_MMU_BATCH.
+	 *  @param[in] lock How the caller holds its lock. */
+	void (*external_remove)(void *ctx, struct tdxc_external_leaf *leaves,
+				size_t n, enum tdxc_lock lock);
+	/** @brief Get the external page of a table back, at teardown: its
+	 *  children were given back before.
+	 *  @param[in] ctx The port's. @param[in] gfn First frame it covers.
+	 *  @param[in] level Level of the table. @param[in] external The page.
+	 *  @return TDXC_OK: it was freed. Anything else: it is lost. */
+	int (*external_reclaim)(void *ctx, struct tdxc_gfn gfn, uint32_t level,
+				uint64_t external);
+};
+
+/** How an MMU is made. */
+struct tdxc_mmu_config {
+	uint32_t abi;			/**< TDXC_ABI. */
+	uint32_t levels;		/**< 4 or 5. */
+	const struct tdxc_mmu_ops *ops; /**< Kept by reference. */
+	void *ctx;			/**< First argument of the ops. */
+	/** Virtual minus physical address of table memory. */
+	uint64_t virt;
+	/** The guest has private memory: a mirror root, an alias bit. */
+	bool td;
+	/** Frame numbers are below this; at most the alias bit of a TD. */
+	uint64_t end;
+};
+
+/** A root. References keep it; an invalid root goes with the last one. */
+struct tdxc_root {
+	struct tdxc_tree tree; /**< For tdxc_lookup() and iterators. */
+	uint64_t refs;	       /**< Atomic; 0: the slot is free. */
+	uint64_t state;	       /**< Class and flags; atomic. */
+};
+
+/** Pages mapped, by level 1 to 3, and table pages, per class of roots:
+ *  [0] direct, [1] mirror. Two's complement: one CPU may map what another
+ *  zaps. */
+struct tdxc_mmu_counts {
+	uint64_t pages[2][4]; /**< By level; [0] unused. */
+	uint64_t tables[2];   /**< Without roots. */
+	uint64_t frozen_met;  /**< Frozen entries of others met. */
+	uint64_t lost;	      /**< Races lost at a compare and swap. */
+	uint64_t busy;	      /**< TDXC_E_BUSY of the external tree. */
+	uint64_t stale;	      /**< Changes given up in the frozen window. */
+};
+
+/** What one CPU (or thread) brings along: tables in reserve, and its share of
+ *  the statistics. One operation at a time uses it. Zero it at first. */
+struct tdxc_mmu_cpu {
+	/** [0] direct, [1] mirror. */
+	struct tdxc_mmu_table spare[2][TDXC_MAX_LEVELS];
+	uint32_t nr_spare[2];	       /**< In reserve. */
+	uint32_t frozen;	       /**< Entries this CPU owns now. */
+	struct tdxc_mmu_counts counts; /**< Committed changes only. */
+};
+
+/** First failure that poisoned an MMU. */
+struct tdxc_mmu_poison {
+	uint64_t set; /**< 1: valid; atomic, written last. */
+	struct tdxc_gfn gfn;
+	uint32_t level;
+	int err; /**< As the op returned it. */
+	struct tdxc_spte old;
+	struct tdxc_spte now;
+};
+
+/** The MMU of one guest. Caller-owned; members are the library's. */
+struct tdxc_mmu {
+	struct tdxc_mmu_config config;		/**< As given. */
+	struct tdxc_mmio mmio;			/**< How MMIO entries look. */
+	struct tdxc_root roots[TDXC_MMU_ROOTS]; /**< Slots. */
+	uint64_t poisoning;	       /**< Claim on @ref poison; atomic. */
+	struct tdxc_mmu_poison poison; /**< First failure. */
+};
+
+/**
+ * @brief Make an MMU without roots.
+ * @param[out] mmu    Fully overwritten.
+ * @param[in]  config Copied.
+ * @retval TDXC_OK      Made.
+ * @retval TDXC_E_INVAL abi, levels, end, or an op is missing; unchanged.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_mmu_init(struct tdxc_mmu *mmu,
+				  const struct tdxc_mmu_config *config);
+
+/**
+ * @brief Whether the outcome of an external change is unknown.
+ * @param mmu MMU. @return true: see mmu->poison. @locks{none}
+ */
+static inline bool tdxc_mmu_is_poisoned(const struct tdxc_mmu *mmu)
+{
+	return tdxc_load_acquire(&mmu->poison.set) != 0;
+}
+
+/**
+ * @brief Fill up a CPU's spare tables, before any lock is taken.
+ *
+ * @param[in]     mmu    MMU.
+ * @param[in,out] cpu    CPU.
+ * @param[in]     memory Which kind of tables the next operation may link.
+ * @retval TDXC_OK      Enough for a walk from the root.
+ * @retval TDXC_E_NOMEM Fewer; what was obtained stays in reserve.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_mmu_topup(const struct tdxc_mmu *mmu,
+				   struct tdxc_mmu_cpu *cpu,
+				   enum tdxc_memory memory);
+
+/**
+ * @brief Give a CPU's spare tables back.
+ * @param[in]     mmu MMU. @param[in,out] cpu CPU.
+ */
+void tdxc_mmu_release(const struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu);
+
+/**
+ * @brief Add one CPU's statistics to a sum.
+ * @param[in,out] sum Sum. @param[in] cpu CPU, not in use.
+ */
+void tdxc_mmu_counts_add(struct tdxc_mmu_counts *sum,
+			 const struct tdxc_mmu_cpu *cpu);
+
+/* --- roots ------------------------------------------------------------------
+ */
+
+/**
+ * @brief Get the valid root of a class, making it if there is none.
+ *
+ * @param[in,out] mmu   MMU.
+ * @param[in]     kind  TDXC_ROOTS_DIRECT or TDXC_ROOTS_MIRROR.
+ * @param[out]    root  The root, referenced: tdxc_root_put().
+ * @retval TDXC_OK      Got.
+ * @retval TDXC_E_INVAL Another class, or a mirror without a TD.
+ * @retval TDXC_E_NOMEM No table memory.
+ * @retval TDXC_E_NOSPC All slots hold roots that wait to be zapped.
+ * @retval TDXC_E_AGAIN Lost a race for a slot; nothing changed.
+ * @return #tdxc_err
+ * @locks{shared or exclusive; not in a read-side section that cannot sleep}
+ */
+TDXC_MUST_CHECK int tdxc_root_get(struct tdxc_mmu *mmu, enum tdxc_roots kind,
+				  struct tdxc_root **root);
+
+/**
+ * @brief Drop a reference. The MMU itself keeps one to every valid root.
+ * @param[in,out] mmu  MMU. @param[in,out] root From tdxc_root_get().
+ * @retval TDXC_OK      Dropped; the last one of an invalid, zapped root retires
+ *                      its table.
+ * @retval TDXC_E_INVAL It would be the last one of a valid root (R29); nothing
+ *                      changed.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_root_put(struct tdxc_mmu *mmu, struct tdxc_root *root);
+
+/**
+ * @brief Whether a root is of one of the classes.
+ * @param root    Root.
+ * @param classes #tdxc_roots
+ * @return Its class matches, and an invalid root only with TDXC_ROOTS_INVALID.
+ */
+bool tdxc_root_matches(const struct tdxc_root *root, uint32_t classes);
+
+/**
+ * @brief Invalidate all roots of some classes: no fault completes in them.
+ *
+ * The mirror root stays valid until the guest is torn down: invalidate
+ * TDXC_ROOTS_DIRECT for a fast zap of everything (S002-6).
+ *
+ * @param[in,out] mmu     MMU.
+ * @param[in]     classes TDXC_ROOTS_DIRECT, _MIRROR or both.
+ * @param[in]     lock    TDXC_LOCK_EXCLUSIVE.
+ * @retval TDXC_E_INVAL Wrong class or lock.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_roots_invalidate(struct tdxc_mmu *mmu,
+					  uint32_t classes,
+					  enum tdxc_lock lock);
+
+/** Pages that did not come back, or a piece of a long operation. */
+struct tdxc_zapped {
+	struct tdxc_gfn gfn;	 /**< First frame. */
+	uint32_t level;		 /**< 1 to 3. */
+	int status;		 /**< TDXC_OK; else quarantine the page. */
+	struct tdxc_spte old;	 /**< With A and D as they were last. */
+	enum tdxc_memory memory; /**< Which half it was mapped in. */
+};
+
+/** A zap of whole roots that were invalidated. */
+struct tdxc_roots_zap {
+	struct tdxc_zapped *out; /**< Leaves; of the direct root too. */
+	size_t room;		 /**< Entries of @ref out. */
+	size_t nr_out;		 /**< Filled by this call. */
+	uint64_t tables_lost;	 /**< External pages not reclaimed, so far. */
+	/** @cond private */
+	uint32_t stage;
+	uint64_t cursor;
+	/** @endcond */
+};
+
+/**
+ * @brief Zap invalidated roots, a piece at a time, leaves before tables, and
+ *        drop the MMU's references to them.
+ *
+ * @param[in,out] mmu  MMU.
+ * @param[in,out] cpu  CPU.
+ * @param[in,out] zap  Zero at first, but for out and room.
+ * @param[in]     lock Shared; exclusive when a mirror root is among them: its
+ *                     leaves must be gone and its KeyID be free (R39, R40).
+ * @retval TDXC_OK      Done. @retval TDXC_E_AGAIN More to do: take zap->out
+ *                      away and call again.
+ * @retval TDXC_E_INVAL Wrong lock. @retval TDXC_E_BUSY A mirror root still maps
+ *                      pages; nothing was done to it.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_roots_zap(struct tdxc_mmu *mmu,
+				   struct tdxc_mmu_cpu *cpu,
+				   struct tdxc_roots_zap *zap,
+				   enum tdxc_lock lock);
+
+/* --- faults
+ * ------------------------------------------------------------------- */
+
+/** An EPT violation, and what the VMM knows about the page behind it. */
+struct tdxc_fault {
+	struct tdxc_gfn gfn; /**< Without alias bit. */
+	uint64_t pa;	     /**< Page behind gfn rounded down to the level.
+				  @units{bytes, aligned to the level} */
+	uint64_t sequence; /**< Invalidation sequence when pa was looked up. */
+	uint64_t generation;  /**< MMIO: of the memory slots. */
+	uint32_t level;	      /**< Largest level allowed, 1 to 3. */
+	uint8_t memory_type;  /**< Shared memory only; private is write-back. */
+	bool private;	      /**< In the private half. */
+	bool write;	      /**< The access was a write. */
+	bool exec;	      /**< The access was a fetch. */
+	bool prefetch;	      /**< No access: map ahead. */
+	bool mmio;	      /**< No memory here: shared half only. */
+	bool host_writable;   /**< Shared memory; private always is. */
+	bool write_protected; /**< Dirty logging; shared memory only. */
+};
+
+/** What became of a fault. */
+enum tdxc_fault_outcome {
+	TDXC_FAULT_FIXED,    /**< Mapped. */
+	TDXC_FAULT_SPURIOUS, /**< It was mapped already. */
+	TDXC_FAULT_RETRY,    /**< Frozen, lost, busy or stale: try again. */
+	TDXC_FAULT_EMULATE,  /**< MMIO: emulate the access. */
+	TDXC_FAULT_ACCESS,   /**< The access is not allowed. */
+	TDXC_FAULT_POISONED, /**< The MMU is poisoned. */
+};
+
+/**
+ * @brief Handle a fault.
+ *
+ * Tables on the way are linked first; they stay when a later step fails (an
+ * empty table is legal in both trees). One external change per entry; none for
+ * a spurious fault.
+ *
+ * @param[in,out] mmu   MMU.
+ * @param[in]     root  Mirror root for private, direct root for shared memory.
+ * @param[in,out] cpu   CPU, topped up.
+ * @param[in]     fault What happened.
+ * @param[in]     lock  #tdxc_lock
+ * @return #tdxc_fault_outcome, or
+ * @retval TDXC_E_INVAL A frame beyond the end or with the alias bit, a root of
+ *                      the other class or none that is valid, a level or
+ *                      address that do not fit, private MMIO, a lock that is
+ *                      not held; nothing changed.
+ * @retval TDXC_E_NOMEM The CPU was not topped up; tables linked so far stay.
+ * @retval TDXC_E_EXIST A large page is mapped where smaller ones are wanted:
+ *                      split it first; nothing changed.
+ * @locks{shared or exclusive, inside a read-side section}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_fault(struct tdxc_mmu *mmu, struct tdxc_root *root,
+				   struct tdxc_mmu_cpu *cpu,
+				   const struct tdxc_fault *fault,
+				   enum tdxc_lock lock);
+
+/** A range to map ahead. */
+struct tdxc_populate {
+	struct tdxc_fault like; /**< As for a fault at each page; gfn and pa are
+				     filled in. */
+	struct tdxc_gfn start;	/**< First frame. */
+	uint64_t frames;	/**< How many. */
+	/** Pages, one per frame; NULL: contiguous from like.pa on. */
+	const uint64_t *pages;
+	uint64_t done;	 /**< Frames done: the cursor. 0 at first. */
+	uint64_t mapped; /**< Frames that were not mapped before. */
+};
+
+/**
+ * @brief Map a range ahead, a piece at a time.
+ *
+ * An aligned, contiguous range of 2 MiB or 1 GiB becomes one leaf where
+ * like.level allows; empty leaf tables are built unlinked and then linked.
+ *
+ * @param[in,out] mmu  MMU. @param[in] root As for a fault.
+ * @param[in,out] cpu  CPU. @param[in,out] p What to map, and how far it is.
+ * @param[in]     lock #tdxc_lock
+ * @retval TDXC_OK      All mapped. @retval TDXC_E_AGAIN Top up, check the
+ *                      sequence (p->like.sequence) and call again.
+ * @retval TDXC_E_IO    Poisoned.
+ * @return Otherwise as tdxc_mmu_fault().
+ */
+TDXC_MUST_CHECK int tdxc_mmu_populate(struct tdxc_mmu *mmu,
+				      struct tdxc_root *root,
+				      struct tdxc_mmu_cpu *cpu,
+				      struct tdxc_populate *p,
+				      enum tdxc_lock lock);
+
+/* --- zaps
+ * ---------------------------------------------------------------------- */
+
+/** Why a range is zapped; decides which half. @source{seeds.md S002-7, S002-8}
+ */
+enum tdxc_zap_reason {
+	TDXC_ZAP_SLOT_DELETED, /**< Private and shared. */
+	TDXC_ZAP_NOTIFIER,     /**< Host unmapped it: shared. */
+	TDXC_ZAP_TO_SHARED,    /**< Conversion to shared: private. */
+	TDXC_ZAP_TO_PRIVATE,   /**< Conversion to private: shared. */
+	TDXC_ZAP_BACKING_GONE, /**< Hole in the private backing: private. */
+	TDXC_ZAP_MTRR,	       /**< Refused for a TD. */
+	TDXC_ZAP_CR0_CD,       /**< Refused for a TD. */
+	TDXC_ZAP_APICV,	       /**< Refused for a TD. */
+	TDXC_ZAP_DMA,	       /**< Non-coherent DMA: none for a TD, its PAT is
+				    honoured. */
+	TDXC_ZAP_REASONS       /**< Number of reasons. */
+};
+
+/**
+ * @brief Which memory a zap for a reason concerns.
+ * @param td     The guest is a TD.
+ * @param reason #tdxc_zap_reason
+ * @param memory Result: #tdxc_memory bits; 0: nothing to zap.
+ * @retval TDXC_OK          Filled. @retval TDXC_E_OPNOTSUPP Refused.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_zap_memory(bool td, enum tdxc_zap_reason reason,
+				    uint32_t *memory);
+
+/** A range to zap. */
+struct tdxc_zap {
+	struct tdxc_gfn start;	     /**< First frame. */
+	struct tdxc_gfn end;	     /**< One past the last. */
+	enum tdxc_zap_reason reason; /**< Why. */
+	/** Caller's array: pages taken out by this call, in order. */
+	struct tdxc_zapped *out;
+	size_t room;   /**< Entries of @ref out. */
+	size_t nr_out; /**< Filled by this call. */
+	/** Result: shared entries were zapped, flush the guest's TLBs before
+	 * the lock or the read-side section is left. */
+	bool flush;
+	/** @cond private */
+	uint32_t root;
+	uint64_t cursor;
+	bool started;
+	/** @endcond */
+};
+
+/**
+ * @brief Unmap a range in the half, or halves, that the reason concerns.
+ *
+ * Leaves only: tables stay. A leaf that lies partly outside the range is
+ * unmapped whole in the direct root, and in the mirror refused with
+ * TDXC_E_EXIST: split it first. The caller has begun an invalidation: faults
+ * that looked a page up before are stale.
+ *
+ * @param[in,out] mmu  MMU. @param[in,out] cpu CPU.
+ * @param[in,out] zap  Zero its private members at first.
+ * @param[in]     lock #tdxc_lock
+ * @retval TDXC_OK          Nothing is mapped there any more.
+ * @retval TDXC_E_AGAIN     More to do: take zap->out away and call again.
+ * @retval TDXC_E_BUSY      The external tree was busy: unmapped are the entries
+ *                          in zap->out; call again.
+ * @retval TDXC_E_IO        Poisoned: an entry of zap->out has a status.
+ * @retval TDXC_E_OPNOTSUPP The reason is refused; nothing happened.
+ * @retval TDXC_E_EXIST     See above; nothing happened to that leaf.
+ * @retval TDXC_E_INVAL     Range, room 0 or a lock that is not held.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
+				 struct tdxc_zap *zap, enum tdxc_lock lock);
+
+/* --- tracking: the direct root only
+ * ---------------------------------------------- */
+
+/**
+ * @brief Write-protect a range of the direct root, so that writes fault.
+ * @param[in,out] mmu  MMU. @param[in] root Direct root.
+ * @param[in]     start First frame. @param[in] end One past the last.
+ * @param[in]     lock #tdxc_lock
+ * @param[out]    flush An entry lost W: flush the guest's TLBs.
+ * @retval TDXC_E_INVAL A mirror root (R36), or a range; nothing changed.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_mmu_write_protect(struct tdxc_mmu *mmu,
+					   struct tdxc_root *root,
+					   struct tdxc_gfn start,
+					   struct tdxc_gfn end,
+					   enum tdxc_lock lock, bool *flush);
+
+/**
+ * @brief Collect and clear D bits of up to 64 frames of the direct root.
+ * @param[in,out] mmu   MMU. @param[in] root Direct root.
+ * @param[in]     start First frame. @units{multiple of 64}
+ * @param[in]     mask  Frames to look at: bit i is start + i.
+ * @param[in]     lock  #tdxc_lock
+ * @param[out]    dirty Bit i: frame start + i was dirty and is clean now.
+ * @retval TDXC_E_INVAL A mirror root, or a range; nothing changed.
+ * @return #tdxc_err
+ */
+TDXC_MUST_CHECK int tdxc_mmu_clear_dirty(struct tdxc_mmu *mmu,
+					 struct tdxc_root *root,
+					 struct tdxc_gfn start, uint64_t mask,
+					 enum tdxc_lock lock, uint64_t *dirty);
+
+/**
+ * @brief Whether a range of the direct root was accessed.
+ * @param[in,out] mmu   MMU. @param[in] root Direct root.
+ * @param[in]     start First frame. @param[in] end One past the last.
+ * @param[in]     clear Clear the A bits too.
+ * @param[out]    young Some page was accessed.
+ * @retval TDXC_E_INVAL A mirror root (R45), or a range; nothing changed.
+ * @return #tdxc_err
+ * @locks{none; inside a read-side section}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_age(struct tdxc_mmu *mmu, struct tdxc_root *root,
+				 struct tdxc_gfn start, struct tdxc_gfn end,
+				 bool clear, bool *young);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
