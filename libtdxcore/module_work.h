@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* What the files of the room `module` share; not API. */
-#ifndef TDXC_MODULE_WORK_H
-#define TDXC_MODULE_WORK_H
+#ifndef TDXCORE_MODULE_WORK_H
+#define TDXCORE_MODULE_WORK_H
 
 #include <tdxcore/module.h>
 

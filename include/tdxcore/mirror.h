@@ -373,7 +373,7 @@ struct tdxc_roots_zap {
  *                      pages; nothing was done to it.
  * @return #tdxc_err
  */
-TDXC_MUST_CHECK int tdxc_roots_zap(struct tdxc_mmu *mmu,
+TDXC_MUST_CHECK int tdxc_zap_roots(struct tdxc_mmu *mmu,
 				   struct tdxc_mmu_cpu *cpu,
 				   struct tdxc_roots_zap *zap,
 				   enum tdxc_lock lock);
@@ -390,7 +390,7 @@ struct tdxc_fault {
 	uint64_t generation;  /**< MMIO: of the memory slots. */
 	uint32_t level;	      /**< Largest level allowed, 1 to 3. */
 	uint8_t memory_type;  /**< Shared memory only; private is write-back. */
-	bool private;	      /**< In the private half. */
+	bool is_private;      /**< In the private half. */
 	bool write;	      /**< The access was a write. */
 	bool exec;	      /**< The access was a fetch. */
 	bool prefetch;	      /**< No access: map ahead. */

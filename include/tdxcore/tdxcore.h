@@ -9,13 +9,16 @@
 #include <tdxcore/check.h>
 #include <tdxcore/cmr.h>
 #include <tdxcore/err.h>
+#include <tdxcore/iter.h>
 #include <tdxcore/metadata.h>
+#include <tdxcore/mirror.h>
 #include <tdxcore/module.h>
 #include <tdxcore/pamt.h>
 #include <tdxcore/plan.h>
 #include <tdxcore/platform.h>
 #include <tdxcore/range.h>
 #include <tdxcore/seamcall.h>
+#include <tdxcore/spte.h>
 #include <tdxcore/status.h>
 #include <tdxcore/tdmr.h>
 #include <tdxcore/update.h>
