@@ -105,18 +105,11 @@ static int cpus_check(const struct tdxc_update_config *config)
 
 static int gate_close(struct tdxc_module *m, uint64_t *builds)
 {
-	uint32_t tries;
-
-	for (tries = 0; tries < TDXC_MODULE_SPINS; tries++) {
-		*builds = 0;
-		if (tdxc_try_cmpxchg(&m->builds, builds, BUILDS_CLOSED))
-			return TDXC_OK;
-		*builds &= ~BUILDS_CLOSED;
-		if (*builds != 0)
-			return TDXC_E_BUSY;
-		tdxc_relax();
-	}
-	return TDXC_E_AGAIN;
+	*builds = 0;
+	if (tdxc_try_cmpxchg(&m->builds, builds, BUILDS_CLOSED))
+		return TDXC_OK;
+	*builds &= ~BUILDS_CLOSED;
+	return TDXC_E_BUSY;
 }
 
 static void gate_open(struct tdxc_module *m)

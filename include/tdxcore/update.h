@@ -321,7 +321,6 @@ struct tdxc_update_todo {
  * @retval TDXC_E_NOSPC     The P-SEAMLDR allows no further update.
  * @retval TDXC_E_NODEV     A CPU is offline; or CF = 1.
  * @retval TDXC_E_BUSY      See @p builds.
- * @retval TDXC_E_AGAIN     Lost TDXC_MODULE_SPINS races against builders.
  * @return Otherwise as tdxc_seamcall(). After any error the old module runs,
  *         its object is as before, and TDs can be built.
  * @complexity{O(nr_cpus), one SEAMCALL with its retries}
