@@ -2,6 +2,8 @@
 /*
  * Dynamic PAMT pairs on the software TDX module: they come with the first use
  * of a 2 MiB range and go with the last, and nothing that fails loses a page.
+ *
+ * TDXC_TEST_SCALE=percent: at how many calls the sweep lets one fail.
  */
 #include <tdxcore/err.h>
 #include <tdxcore/pamt.h>
@@ -1038,12 +1040,21 @@ static void random_uses(uint64_t *random, uint32_t held[SWEEP_RANGES])
 static const uint64_t sweep_status[] = {BUSY_RCX, NO_PAIR_RCX,
 					TDXC_STATUS_VMFAILINVALID};
 
-/* The n-th ADD and the n-th REMOVE fail, for every n. */
+/* Every n, or with TDXC_TEST_SCALE=percent some. */
+static uint32_t sweep_step(void)
+{
+	const char *text = getenv("TDXC_TEST_SCALE");
+	uint64_t percent = text ? strtoull(text, NULL, 0) : 100;
+
+	return percent >= 100 ? 1 : percent >= 10 ? 3 : 11;
+}
+
+/* The n-th ADD and the n-th REMOVE fail. */
 START_TEST(a_fault_at_any_call_loses_no_page)
 {
 	uint32_t nth;
 
-	for (nth = 1; nth <= 24; nth++) {
+	for (nth = 1; nth <= 24; nth += sweep_step()) {
 		struct tdxc_sim_fault_rule rules[2] = {
 			always(ADD, sweep_status[_i]),
 			always(REMOVE, sweep_status[_i]),

@@ -259,7 +259,7 @@ TDXC_MUST_CHECK bool tdxc_pamt_cache_take(struct tdxc_pamt_cache *cache,
  * @retval TDXC_E_INVAL @p pa is not aligned, @p use is none, or the range has
  *                      TDXC_PAMT_MAX_REFERENCES.
  * @retval TDXC_E_RANGE @p pa lies in no TDMR.
- * @retval TDXC_E_EXIST In use at the other size.
+ * @retval TDXC_E_EXIST In use at the other size, or as a 2M page already.
  * @retval TDXC_E_NOMEM A pair is needed and @p cache has not got two pages.
  * @retval TDXC_E_NOSPC A retained pair is in the way and @p cache has no room
  *                      for it.
