@@ -27,18 +27,39 @@ extern "C" {
 
 /** A tree to walk. */
 struct tdxc_tree {
-	uint64_t pa;	    /**< Host physical address of the root table. */
-	uint64_t virt;	    /**< Virtual minus physical address of any table. */
-	uint64_t alias;	    /**< Frame number bits OR-ed into every index. */
-	uint64_t end;	    /**< Frame numbers are below this. */
+	uint64_t pa;	/**< Host physical address of the root table. */
+	uint64_t virt;	/**< Virtual minus physical address of any table. */
+	uint64_t alias; /**< Frame number bits OR-ed into every index. */
+	/** Frame numbers are below this: at most @ref alias, and at most
+	 *  2^(9 * levels). */
+	uint64_t end;
 	uint32_t levels;    /**< 4 or 5. */
 	uint32_t reserved_; /**< 0. */
 };
 
-/** Frame number bit of the shared half. @source{kvm-mirror-mmu.md 1.4} */
+/**
+ * @brief Frame number bit of the shared half.
+ * @param levels 4: bit 47 of the address, or 5: bit 51.
+ * @return Bit 35 or 39. @source{kvm-mirror-mmu.md 1.4}
+ */
 static inline uint64_t tdxc_alias_bit(uint32_t levels)
 {
 	return levels == 5 ? 1ull << 39 : 1ull << 35;
+}
+
+/**
+ * @brief A tree without its bounds: both halves, every entry there is.
+ * @param tree Tree.
+ * @return The same tables without alias bit; frame numbers of it are addresses
+ *         that hardware walks. @source{kvm-mirror-mmu.md 3.2 fact 6}
+ */
+static inline struct tdxc_tree tdxc_tree_whole(const struct tdxc_tree *tree)
+{
+	struct tdxc_tree whole = *tree;
+
+	whole.alias = 0;
+	whole.end = 1ull << (9 * tree->levels);
+	return whole;
 }
 
 /** What a lookup found: passed in registers. */
@@ -47,16 +68,26 @@ struct tdxc_found {
 	uint64_t level;	       /**< Its level; 0: the frame is out of bounds. */
 };
 
-/** Address of the table at @p pa. */
+/**
+ * @brief Where a table is mapped.
+ * @param tree Tree.
+ * @param pa   Host physical address. @units{bytes, 4 KiB aligned}
+ * @return Its entries.
+ */
 static inline uint64_t *tdxc_table_at(const struct tdxc_tree *tree, uint64_t pa)
 {
 	return (uint64_t *)(size_t)(pa + tree->virt);
 }
 
-/** Index of a frame in a table of a level. */
+/**
+ * @brief Index of a frame in a table.
+ * @param gfn   Frame, with alias bit where there is one.
+ * @param level Level of the table, 1 to 5.
+ * @return 0 to 511.
+ */
 static inline uint32_t tdxc_table_index(uint64_t gfn, uint32_t level)
 {
-	return (uint32_t)(gfn >> (9 * (level - 1))) & (TDXC_ENTRIES - 1);
+	return (uint32_t)(gfn >> tdxc_level_shift(level)) & (TDXC_ENTRIES - 1);
 }
 
 /**
@@ -114,6 +145,7 @@ struct tdxc_iter {
 	struct tdxc_spte spte; /**< Snapshot of it, taken on arrival. */
 	uint64_t gfn;	       /**< First frame it covers, without alias. */
 	uint64_t next;	       /**< Frame the walk is heading for. */
+	uint64_t restarted;    /**< The same, when it last left the root. */
 	uint64_t end;	       /**< Frames are below this. */
 	uint32_t level;	       /**< Level of the entry. */
 	uint32_t min_level;    /**< Never descends below. */
@@ -129,7 +161,8 @@ struct tdxc_iter {
  * @param[in]  end       One past the last; clipped to tree->end.
  * @param[in]  min_level Lowest level to visit. @units{1..tree->levels}
  * @retval TDXC_OK      Begun, or nothing to walk (it->valid false).
- * @retval TDXC_E_INVAL A frame carries the alias bit, or a level is wrong;
+ * @retval TDXC_E_INVAL @p start carries the alias bit, a level is wrong, or the
+ *                      tree has frames that its indices cannot tell apart;
  *                      it->valid is false.
  * @return #tdxc_err
  */
@@ -164,11 +197,22 @@ void tdxc_iter_reread(struct tdxc_iter *it);
  * @brief Walk from the root again to the frame the walk is heading for.
  *
  * After the lock or the read-side section was left in between: no pointer of
- * before may be used.
+ * before may be used. The entries above that frame are met once more.
  *
  * @param[in,out] it Valid iterator.
  */
 void tdxc_iter_restart(struct tdxc_iter *it);
+
+/**
+ * @brief Whether a walk has left an entry behind since it began or was
+ *        restarted: one that yields without this makes no progress.
+ * @param it Valid iterator.
+ * @return it->next has moved. @source{kvm-mirror-mmu.md 3.3}
+ */
+static inline bool tdxc_iter_may_yield(const struct tdxc_iter *it)
+{
+	return it->next != it->restarted;
+}
 
 #ifdef __cplusplus
 }

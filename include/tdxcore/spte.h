@@ -17,14 +17,19 @@
  * | 8, 9  | accessed, dirty                                      | hardware |
  * | 11    | present                                              | software |
  * | 51:12 | page frame                                           | hardware |
- * | 52    | points to a table                                    | software |
  * | 57    | the host maps the page writable                      | software |
  * | 58    | the MMU allows writes (write-protected: only W is 0) | software |
+ * | 62    | points to a table                                    | software |
  * | 63    | suppress \#VE                                        | hardware |
  *
  * An entry without bit 11 maps nothing: it is empty, frozen, or MMIO. An
  * all-zero word is *not* empty: in a TD's tables it decodes as MMIO, because
- * bit 63 is clear. Table memory must be filled with #TDXC_SPTE_EMPTY.
+ * bit 63 is clear. Table memory must be filled with #TDXC_SPTE_EMPTY_BITS.
+ *
+ * Only MMIO entries have bit 63 clear, and a generation in bit 62. So entries
+ * that point to a table are the largest words there are, and one comparison
+ * tells them from all others. They differ in their address alone: hardware sets
+ * no bit that is not set from the beginning.
  *
  * @source{kvm-mirror-mmu.md 2, 12.3 I-ENC; unshare-kexec-guest.md}
  */
@@ -48,27 +53,35 @@ struct tdxc_gfn {
 };
 
 /** Page-table levels: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB. */
-#define TDXC_LEVEL_4K	  1u
-#define TDXC_LEVEL_2M	  2u   /**< 2 MiB. */
-#define TDXC_LEVEL_1G	  3u   /**< 1 GiB. */
-#define TDXC_MAX_LEVELS	  5u   /**< Of a root. */
-#define TDXC_ENTRIES	  512u /**< Entries of a table. */
+#define TDXC_LEVEL_4K	     1u
+#define TDXC_LEVEL_2M	     2u	  /**< 2 MiB. */
+#define TDXC_LEVEL_1G	     3u	  /**< 1 GiB. */
+#define TDXC_MIN_LEVELS	     4u	  /**< Of a root. */
+#define TDXC_MAX_LEVELS	     5u	  /**< Of a root. */
+#define TDXC_ENTRIES	     512u /**< Entries of a table. */
 
-#define TDXC_SPTE_R	  (1ull << 0)		/**< Read. */
-#define TDXC_SPTE_W	  (1ull << 1)		/**< Write. */
-#define TDXC_SPTE_X	  (1ull << 2)		/**< Execute. */
-#define TDXC_SPTE_RWX	  7ull			/**< All three. */
-#define TDXC_SPTE_WB	  (6ull << 3)		/**< Memory type write-back. */
-#define TDXC_SPTE_IPAT	  (1ull << 6)		/**< Ignore the guest's PAT. */
-#define TDXC_SPTE_HUGE	  (1ull << 7)		/**< Leaf above level 1. */
-#define TDXC_SPTE_A	  (1ull << 8)		/**< Accessed. */
-#define TDXC_SPTE_D	  (1ull << 9)		/**< Dirty. */
-#define TDXC_SPTE_PRESENT (1ull << 11)		/**< Maps a page or a table. */
-#define TDXC_SPTE_PA_MASK 0x000FFFFFFFFFF000ull /**< Bits 51:12. */
-#define TDXC_SPTE_TABLE	  (1ull << 52)		/**< Points to a table. */
-#define TDXC_SPTE_HOST_W  (1ull << 57)		/**< Writable in the host. */
-#define TDXC_SPTE_MMU_W	  (1ull << 58) /**< Writable but for tracking. */
-#define TDXC_SPTE_SVE	  (1ull << 63) /**< Suppress \#VE. */
+#define TDXC_SPTE_R	     (1ull << 0)  /**< Read. */
+#define TDXC_SPTE_W	     (1ull << 1)  /**< Write. */
+#define TDXC_SPTE_X	     (1ull << 2)  /**< Execute. */
+#define TDXC_SPTE_RWX	     7ull	  /**< All three. */
+#define TDXC_SPTE_WB	     (6ull << 3)  /**< Memory type write-back. */
+#define TDXC_SPTE_TYPE_SHIFT 3		  /**< Memory type: bits 5:3. */
+#define TDXC_SPTE_IPAT	     (1ull << 6)  /**< Ignore the guest's PAT. */
+#define TDXC_SPTE_HUGE	     (1ull << 7)  /**< Leaf above level 1. */
+#define TDXC_SPTE_A	     (1ull << 8)  /**< Accessed. */
+#define TDXC_SPTE_D	     (1ull << 9)  /**< Dirty. */
+#define TDXC_SPTE_PRESENT    (1ull << 11) /**< Maps a page or a table. */
+#define TDXC_SPTE_PA_MASK    0x000FFFFFFFFFF000ull /**< Bits 51:12. */
+#define TDXC_SPTE_HOST_W     (1ull << 57)	   /**< Writable in the host. */
+#define TDXC_SPTE_MMU_W	     (1ull << 58) /**< Writable but for tracking. */
+#define TDXC_SPTE_TABLE	     (1ull << 62) /**< Points to a table. */
+#define TDXC_SPTE_SVE	     (1ull << 63) /**< Suppress \#VE. */
+
+/** An entry that points to the table at address 0: no other entry is as large
+ *  as one that points to a table. */
+#define TDXC_SPTE_TABLE_BITS                                                   \
+	(TDXC_SPTE_SVE | TDXC_SPTE_TABLE | TDXC_SPTE_PRESENT | TDXC_SPTE_A |   \
+	 TDXC_SPTE_RWX)
 
 /** An empty slot. */
 #define TDXC_SPTE_EMPTY_BITS TDXC_SPTE_SVE
@@ -130,7 +143,7 @@ static inline bool tdxc_spte_is_frozen(struct tdxc_spte s)
  */
 static inline bool tdxc_spte_is_table(struct tdxc_spte s)
 {
-	return (s.bits & TDXC_SPTE_TABLE) != 0;
+	return s.bits >= TDXC_SPTE_TABLE_BITS;
 }
 
 /**
@@ -161,9 +174,7 @@ static inline uint64_t tdxc_spte_pa(struct tdxc_spte s)
  */
 static inline struct tdxc_spte tdxc_spte_table(uint64_t pa)
 {
-	struct tdxc_spte s = {pa | TDXC_SPTE_RWX | TDXC_SPTE_A |
-			      TDXC_SPTE_PRESENT | TDXC_SPTE_TABLE |
-			      TDXC_SPTE_SVE};
+	struct tdxc_spte s = {pa | TDXC_SPTE_TABLE_BITS};
 
 	return s;
 }
@@ -186,10 +197,24 @@ static inline struct tdxc_spte tdxc_spte_private(uint64_t pa, uint32_t level)
 	return s;
 }
 
-/** Page frames that an entry of a level spans. @units{4 KiB} */
+/**
+ * @brief Bit of a frame number where the index of a level begins.
+ * @param level 1 to 5.
+ * @return 0 to 36.
+ */
+static inline uint32_t tdxc_level_shift(uint32_t level)
+{
+	return 9 * (level - 1);
+}
+
+/**
+ * @brief Page frames that an entry of a level spans.
+ * @param level 1 to 5.
+ * @return Their number. @units{4 KiB}
+ */
 static inline uint64_t tdxc_level_frames(uint32_t level)
 {
-	return 1ull << (9 * (level - 1));
+	return 1ull << tdxc_level_shift(level);
 }
 
 /**
