@@ -208,16 +208,16 @@ int tdxc_update_begin(struct tdxc_update *u,
 static void phase_advance(struct tdxc_update *u, enum tdxc_update_phase from,
 			  enum tdxc_update_phase to)
 {
-	uint64_t phase = from;
+	uint64_t phase = (uint64_t)from;
 
-	(void)tdxc_try_cmpxchg(&u->phase, &phase, to);
+	(void)tdxc_try_cmpxchg(&u->phase, &phase, (uint64_t)to);
 }
 
 static int update_fail(struct tdxc_update *u, enum tdxc_update_phase phase,
 		       uint32_t cpu, uint64_t status)
 {
 	struct tdxc_module *m = u->config.module;
-	uint64_t at = phase;
+	uint64_t at = (uint64_t)phase;
 
 	if (!tdxc_try_cmpxchg(&u->phase, &at, TDXC_UPDATE_FAILED))
 		return TDXC_E_CANCELED;
