@@ -563,10 +563,15 @@ START_TEST(trim_removes_what_is_retained_and_stops_when_the_cache_is_full)
 {
 	const struct tdxc_range all = {0, UINT64_MAX};
 	const struct tdxc_range first = {range, range + PAMT_RIG_2M};
+	const struct tdxc_range parts = {range + PAGE,
+					 range + 2 * PAMT_RIG_2M - PAGE};
 
 	for (uint64_t i = 0; i < 3; i++)
 		retain(range + i * PAMT_RIG_2M);
 	ck_assert_int_eq(get(range + 3 * PAMT_RIG_2M), TDXC_OK);
+	expect_stats(4, 3, 0);
+	ck_assert_int_eq(tdxc_pamt_trim(pamt, parts, &own.cache, &diag),
+			 TDXC_OK);
 	expect_stats(4, 3, 0);
 	ck_assert_int_eq(tdxc_pamt_trim(pamt, first, &own.cache, &diag),
 			 TDXC_OK);

@@ -304,6 +304,7 @@ static void expect_what_is_known(uint64_t status)
 	ck_assert_int_eq(whose(LOW_RAM), TDXC_WHOSE_NOT_TDX);
 	ck_assert_int_eq(whose(rig.pamts[0].start), TDXC_WHOSE_STATIC_PAMT);
 	ck_assert_int_eq(whose(range + PAMT_RIG_2M + PAGE), TDXC_WHOSE_GUEST);
+	ck_assert_int_eq(whose(range + PAGE), TDXC_WHOSE_UNKNOWN);
 	expect_pair(pair, range);
 }
 

@@ -313,7 +313,7 @@ TDXC_MUST_CHECK int tdxc_pamt_put(struct tdxc_pamt *pamt, uint64_t pa,
  * @brief Remove retained pairs.
  *
  * @param[in,out] pamt   The bookkeeping.
- * @param[in]     within Where to look. @shape{start and end 2 MiB aligned}
+ * @param[in]     within Where to look; a part of 2 MiB is left alone.
  * @param[in,out] cache  Takes the pages. Never NULL.
  * @param[out]    diag   The last SEAMCALL that failed; else untouched. Never
  *                       NULL.
