@@ -720,6 +720,25 @@ START_TEST(a_cpu_that_leaves_in_between_is_named)
 }
 END_TEST
 
+START_TEST(the_end_of_an_update_is_any_online_cpus)
+{
+	struct tdxc_update_todo todo;
+	uint32_t i;
+
+	configure(&new_module, 3);
+	drive_to(TDXC_UPDATE_RUN);
+	for (i = 0; i < LPS; i++) {
+		ck_assert_int_eq(tdxc_update_next(&u, &todo), TDXC_OK);
+		ck_assert_uint_eq(todo.cpu, i);
+		m->config.cpus[i].online = 0;
+	}
+	ck_assert_int_eq(tdxc_update_next(&u, &todo), TDXC_E_NODEV);
+	ck_assert_uint_eq(todo.cpu, 0);
+	m->config.cpus[2].online = 1;
+	ck_assert_int_eq(drive(), TDXC_OK);
+}
+END_TEST
+
 START_TEST(a_configuration_that_makes_no_sense_is_refused)
 {
 	struct tdxc_update_config good;
@@ -1321,6 +1340,7 @@ static TCase *refused_case(void)
 		tc,
 		idea_49_offline_cpus_are_refused_or_named_and_lose_their_mark);
 	tcase_add_test(tc, a_cpu_that_leaves_in_between_is_named);
+	tcase_add_test(tc, the_end_of_an_update_is_any_online_cpus);
 	tcase_add_test(tc, a_configuration_that_makes_no_sense_is_refused);
 	tcase_add_test(tc, only_a_ready_module_is_updated);
 	return tc;
