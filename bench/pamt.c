@@ -332,7 +332,7 @@ static void check_empty(void)
 {
 	struct tdxc_pamt_stats stats;
 
-	tdxc_pamt_stats(&pamt, &stats);
+	tdxc_pamt_read_stats(&pamt, &stats);
 	must(stats.references == 0 && stats.installed == 0, "leftovers");
 	for (uint32_t i = 0; i < RANGES; i++)
 		must(counts[i] == 0, "leftovers of the lock");

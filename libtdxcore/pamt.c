@@ -192,8 +192,8 @@ static void count_entry(struct tdxc_pamt_stats *stats, uint64_t word)
 	stats->removes += (uint32_t)(adds - installed);
 }
 
-void tdxc_pamt_stats(const struct tdxc_pamt *pamt,
-		     struct tdxc_pamt_stats *stats)
+void tdxc_pamt_read_stats(const struct tdxc_pamt *pamt,
+			  struct tdxc_pamt_stats *stats)
 {
 	uint64_t n;
 	uint64_t i;

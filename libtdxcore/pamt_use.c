@@ -80,37 +80,37 @@ static uint64_t installed(uint64_t word, uint64_t references)
 }
 
 /* A range that this CPU has put in transition, `free` before, gets its pair. */
-static int add_pair(struct tdxc_pamt *pamt, struct pamt_at at, uint64_t free,
-		    struct tdxc_pamt_cache *cache,
+static int add_pair(struct tdxc_pamt *pamt, const struct pamt_at *at,
+		    uint64_t free, struct tdxc_pamt_cache *cache,
 		    struct tdxc_seamcall_diag *diag)
 {
 	const uint64_t *page = &cache->pages[cache->count - PAIR];
 	struct tdxc_seamcall_regs regs = {
-		.rcx = at.base | RCX_LEVEL_2M,
+		.rcx = at->base | RCX_LEVEL_2M,
 		.rdx = page[0] & ~(TDXC_PAGE_SIZE - 1),
 		.r8 = page[1] & ~(TDXC_PAGE_SIZE - 1),
 	};
 	int err;
 
-	record(at.entry, regs.rdx, regs.r8);
+	record(at->entry, regs.rdx, regs.r8);
 	err = tdxc_seamcall(pamt->port, TDXC_PHYMEM_PAMT_ADD, &regs,
 			    TDXC_SEAMCALL_IN, &pamt->limits, diag);
 	if (err) {
-		record(at.entry, 0, 0);
-		tdxc_store_release(&at.entry->word, free);
+		record(at->entry, 0, 0);
+		tdxc_store_release(&at->entry->word, free);
 		return err;
 	}
 	cache->count -= PAIR;
-	tdxc_store_release(&at.entry->word, installed(free, 1));
+	tdxc_store_release(&at->entry->word, installed(free, 1));
 	return TDXC_OK;
 }
 
 /* PAMT.REMOVE into `pages`. An answer with pages that were never given is none
  * to build on. */
-static int call_remove(struct tdxc_pamt *pamt, struct pamt_at at,
+static int call_remove(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		       uint64_t pages[2], struct tdxc_seamcall_diag *diag)
 {
-	struct tdxc_seamcall_regs regs = {.rcx = at.base | RCX_LEVEL_2M};
+	struct tdxc_seamcall_regs regs = {.rcx = at->base | RCX_LEVEL_2M};
 	int err = tdxc_seamcall(pamt->port, TDXC_PHYMEM_PAMT_REMOVE, &regs,
 				TDXC_SEAMCALL_RET, &pamt->limits, diag);
 
@@ -118,12 +118,12 @@ static int call_remove(struct tdxc_pamt *pamt, struct pamt_at at,
 		return err;
 	pages[0] = regs.rdx;
 	pages[1] = regs.r8;
-	return is_recorded(at.entry, regs.rdx, regs.r8) ? TDXC_OK : TDXC_E_IO;
+	return is_recorded(at->entry, regs.rdx, regs.r8) ? TDXC_OK : TDXC_E_IO;
 }
 
 /* A range that this CPU has put in transition, `before` before, loses its pair
  * and becomes `after`. The cache has room. */
-static int remove_pair(struct tdxc_pamt *pamt, struct pamt_at at,
+static int remove_pair(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		       uint64_t before, uint64_t after,
 		       struct tdxc_pamt_cache *cache,
 		       struct tdxc_seamcall_diag *diag)
@@ -136,11 +136,11 @@ static int remove_pair(struct tdxc_pamt *pamt, struct pamt_at at,
 	} else if (err) {
 		after = before | TDXC_PAMT_QUARANTINED;
 	} else {
-		record(at.entry, 0, 0);
+		record(at->entry, 0, 0);
 		cache->pages[cache->count++] = pages[0] | TDXC_PAMT_WAS_PRIVATE;
 		cache->pages[cache->count++] = pages[1] | TDXC_PAMT_WAS_PRIVATE;
 	}
-	tdxc_store_release(&at.entry->word, after);
+	tdxc_store_release(&at->entry->word, after);
 	return err;
 }
 
@@ -158,11 +158,11 @@ static int refuse_4k(uint64_t word, const struct tdxc_pamt_cache *cache)
 	return TDXC_OK;
 }
 
-static int get_4k(struct tdxc_pamt *pamt, struct pamt_at at,
+static int get_4k(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		  struct tdxc_pamt_cache *cache,
 		  struct tdxc_seamcall_diag *diag)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 	uint32_t left;
 	int err;
 
@@ -170,13 +170,13 @@ static int get_4k(struct tdxc_pamt *pamt, struct pamt_at at,
 		bool ready = (word & TDXC_PAMT_INSTALLED) != 0;
 
 		if ((word & TDXC_PAMT_CHANGING) != 0) {
-			word = look_again(at.entry);
+			word = look_again(at->entry);
 			continue;
 		}
 		err = refuse_4k(word, cache);
 		if (err)
 			return err;
-		if (tdxc_try_cmpxchg(&at.entry->word, &word,
+		if (tdxc_try_cmpxchg(&at->entry->word, &word,
 				     ready ? word + 1
 					   : word | TDXC_PAMT_CHANGING))
 			return ready ? TDXC_OK
@@ -185,11 +185,11 @@ static int get_4k(struct tdxc_pamt *pamt, struct pamt_at at,
 	return TDXC_E_AGAIN;
 }
 
-static int put_4k(struct tdxc_pamt *pamt, struct pamt_at at,
+static int put_4k(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		  struct tdxc_pamt_cache *cache,
 		  struct tdxc_seamcall_diag *diag)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 	uint32_t left;
 
 	for (left = pamt->spins; left != 0; left--) {
@@ -200,10 +200,10 @@ static int put_4k(struct tdxc_pamt *pamt, struct pamt_at at,
 		if ((word & TDXC_PAMT_COUNT) == 0)
 			return TDXC_E_INVAL;
 		if ((word & TDXC_PAMT_CHANGING) != 0) {
-			word = look_again(at.entry);
+			word = look_again(at->entry);
 			continue;
 		}
-		if (!tdxc_try_cmpxchg(&at.entry->word, &word,
+		if (!tdxc_try_cmpxchg(&at->entry->word, &word,
 				      last ? next | TDXC_PAMT_CHANGING : next))
 			continue;
 		if (!last)
@@ -226,11 +226,11 @@ static int refuse_2m(uint64_t word, const struct tdxc_pamt_cache *cache)
 	return TDXC_OK;
 }
 
-static int get_2m(struct tdxc_pamt *pamt, struct pamt_at at,
+static int get_2m(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		  struct tdxc_pamt_cache *cache,
 		  struct tdxc_seamcall_diag *diag)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 	uint32_t left;
 	int err;
 
@@ -239,13 +239,13 @@ static int get_2m(struct tdxc_pamt *pamt, struct pamt_at at,
 		uint64_t next = (word & ~TDXC_PAMT_INSTALLED) | TDXC_PAMT_LARGE;
 
 		if ((word & TDXC_PAMT_CHANGING) != 0) {
-			word = look_again(at.entry);
+			word = look_again(at->entry);
 			continue;
 		}
 		err = refuse_2m(word, cache);
 		if (err)
 			return err;
-		if (tdxc_try_cmpxchg(&at.entry->word, &word,
+		if (tdxc_try_cmpxchg(&at->entry->word, &word,
 				     retained ? word | TDXC_PAMT_CHANGING
 					      : next))
 			return retained ? remove_pair(pamt, at, word, next,
@@ -255,17 +255,17 @@ static int get_2m(struct tdxc_pamt *pamt, struct pamt_at at,
 	return TDXC_E_AGAIN;
 }
 
-static int put_2m(struct tdxc_pamt *pamt, struct pamt_at at)
+static int put_2m(struct tdxc_pamt *pamt, const struct pamt_at *at)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 	uint32_t left;
 
 	for (left = pamt->spins; left != 0; left--) {
 		if ((word & TDXC_PAMT_LARGE) == 0)
 			return TDXC_E_INVAL;
 		if ((word & TDXC_PAMT_CHANGING) != 0)
-			word = look_again(at.entry);
-		else if (tdxc_try_cmpxchg(&at.entry->word, &word,
+			word = look_again(at->entry);
+		else if (tdxc_try_cmpxchg(&at->entry->word, &word,
 					  word & ~TDXC_PAMT_LARGE))
 			return TDXC_OK;
 	}
@@ -284,8 +284,8 @@ int tdxc_pamt_get(struct tdxc_pamt *pamt, uint64_t pa, enum tdxc_pamt_use use,
 	err = find(pamt, pa, use, &at);
 	if (err)
 		return err;
-	return use == TDXC_PAMT_USE_2M ? get_2m(pamt, at, cache, diag)
-				       : get_4k(pamt, at, cache, diag);
+	return use == TDXC_PAMT_USE_2M ? get_2m(pamt, &at, cache, diag)
+				       : get_4k(pamt, &at, cache, diag);
 }
 
 int tdxc_pamt_put(struct tdxc_pamt *pamt, uint64_t pa, enum tdxc_pamt_use use,
@@ -301,24 +301,24 @@ int tdxc_pamt_put(struct tdxc_pamt *pamt, uint64_t pa, enum tdxc_pamt_use use,
 	if (err)
 		return err;
 	if (use == TDXC_PAMT_USE_2M)
-		return put_2m(pamt, at);
-	err = put_4k(pamt, at, cache, diag);
+		return put_2m(pamt, &at);
+	err = put_4k(pamt, &at, cache, diag);
 	return err == TDXC_E_BUSY ? TDXC_OK : err;
 }
 
 /* --- retained pairs ------------------------------------------------------ */
 
-static int trim_one(struct tdxc_pamt *pamt, struct pamt_at at,
+static int trim_one(struct tdxc_pamt *pamt, const struct pamt_at *at,
 		    struct tdxc_pamt_cache *cache,
 		    struct tdxc_seamcall_diag *diag)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 
 	if (!is_retained(word))
 		return TDXC_OK;
 	if (!has_room(cache))
 		return TDXC_E_NOSPC;
-	if (!tdxc_try_cmpxchg(&at.entry->word, &word,
+	if (!tdxc_try_cmpxchg(&at->entry->word, &word,
 			      word | TDXC_PAMT_CHANGING))
 		return TDXC_OK; /* someone needs it */
 	return remove_pair(pamt, at, word, word & ~TDXC_PAMT_INSTALLED, cache,
@@ -340,7 +340,7 @@ int tdxc_pamt_trim(struct tdxc_pamt *pamt, struct tdxc_range within,
 		for (; r.start < r.end; r.start += TDXC_SIZE_2M) {
 			struct pamt_at at = {tdxc_pamt_entry_of_(pamt, r.start),
 					     r.start};
-			int err = trim_one(pamt, at, cache, diag);
+			int err = trim_one(pamt, &at, cache, diag);
 
 			if (err == TDXC_E_BUSY)
 				result = err;
@@ -367,22 +367,22 @@ static int refuse_resize(uint64_t word, uint64_t wanted)
 	return (word & TDXC_PAMT_QUARANTINED) != 0 ? TDXC_E_IO : TDXC_OK;
 }
 
-static int begin_resize(struct tdxc_pamt *pamt, struct pamt_at at,
+static int begin_resize(struct tdxc_pamt *pamt, const struct pamt_at *at,
 			uint64_t wanted)
 {
-	uint64_t word = tdxc_load_once(&at.entry->word);
+	uint64_t word = tdxc_load_once(&at->entry->word);
 	uint32_t left;
 	int err;
 
 	for (left = pamt->spins; left != 0; left--) {
 		if ((word & TDXC_PAMT_CHANGING) != 0) {
-			word = look_again(at.entry);
+			word = look_again(at->entry);
 			continue;
 		}
 		err = refuse_resize(word, wanted);
 		if (err)
 			return err;
-		if (tdxc_try_cmpxchg(&at.entry->word, &word,
+		if (tdxc_try_cmpxchg(&at->entry->word, &word,
 				     word | TDXC_PAMT_CHANGING))
 			return TDXC_OK;
 	}
@@ -417,7 +417,7 @@ int tdxc_pamt_demote_begin(struct tdxc_pamt *pamt, uint64_t pa,
 		return err;
 	if (!is_pair(pair))
 		return TDXC_E_INVAL;
-	err = begin_resize(pamt, at, TDXC_PAMT_LARGE);
+	err = begin_resize(pamt, &at, TDXC_PAMT_LARGE);
 	if (err)
 		return err;
 	record(at.entry, pair[0], pair[1]);
@@ -450,7 +450,7 @@ int tdxc_pamt_promote_begin(struct tdxc_pamt *pamt, uint64_t pa)
 	if (!pamt->dynamic)
 		return TDXC_OK;
 	err = find(pamt, pa, TDXC_PAMT_USE_2M, &at);
-	return err ? err : begin_resize(pamt, at, PAGES_PER_2M);
+	return err ? err : begin_resize(pamt, &at, PAGES_PER_2M);
 }
 
 int tdxc_pamt_promote_end(struct tdxc_pamt *pamt, uint64_t pa,

@@ -105,7 +105,7 @@ static void expect_stats(uint64_t installed, uint64_t retained,
 {
 	struct tdxc_pamt_stats stats;
 
-	tdxc_pamt_stats(pamt, &stats);
+	tdxc_pamt_read_stats(pamt, &stats);
 	ck_assert_uint_eq(stats.installed, installed);
 	ck_assert_uint_eq(stats.retained, retained);
 	ck_assert_uint_eq(stats.quarantined, quarantined);

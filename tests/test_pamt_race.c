@@ -172,7 +172,7 @@ static void step(struct thread *t)
 	if (status != 0)
 		complain(t, "SEAMCALL", status);
 	if (below(t, 256) == 0)
-		tdxc_pamt_stats(&rig.pamt, &stats);
+		tdxc_pamt_read_stats(&rig.pamt, &stats);
 	if (below(t, 64) == 0) {
 		struct tdxc_seamcall_diag diag;
 		int err = tdxc_pamt_trim(&rig.pamt, rig.tdmrs[0], &t->own.cache,
@@ -286,7 +286,7 @@ static void expect_counts(const uint32_t held[RANGES])
 		ck_assert_uint_eq(state.references, held[i]);
 		sum += held[i];
 	}
-	tdxc_pamt_stats(&rig.pamt, &stats);
+	tdxc_pamt_read_stats(&rig.pamt, &stats);
 	ck_assert_uint_eq(stats.references, sum);
 	ck_assert_uint_eq(stats.adds - stats.removes, stats.installed);
 	ck_assert_uint_le(stats.adds,
@@ -308,7 +308,7 @@ static void give_back(struct thread *threads)
 	}
 	ck_assert_int_eq(tdxc_pamt_trim(&rig.pamt, rig.tdmrs[0], cache, &diag),
 			 TDXC_OK);
-	tdxc_pamt_stats(&rig.pamt, &stats);
+	tdxc_pamt_read_stats(&rig.pamt, &stats);
 	ck_assert_uint_eq(stats.installed, 0);
 	ck_assert_uint_eq(stats.references, 0);
 	ck_assert_uint_eq(stats.large, 0);

@@ -440,8 +440,8 @@ int tdxc_pamt_look(const struct tdxc_pamt *pamt, uint64_t pa,
  * @param[out] stats Filled; all zero for static PAMT.
  * @locks{none} @complexity{O(2 MiB ranges)}
  */
-void tdxc_pamt_stats(const struct tdxc_pamt *pamt,
-		     struct tdxc_pamt_stats *stats);
+void tdxc_pamt_read_stats(const struct tdxc_pamt *pamt,
+			  struct tdxc_pamt_stats *stats);
 
 /** What a physical address is to TDX; private ones from TDXC_WHOSE_GUEST on. */
 enum tdxc_whose {
