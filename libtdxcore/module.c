@@ -235,6 +235,8 @@ int tdxc_module_cpu_may_leave(const struct tdxc_module *m, uint32_t cpu,
 	if (cpu >= m->config.nr_cpus)
 		return TDXC_E_INVAL;
 	*package = m->config.cpus[cpu].package;
+	if (step == TDXC_MODULE_UPDATE)
+		return TDXC_E_BUSY;
 	if (!needed || package_has_another(m, cpu))
 		return TDXC_OK;
 	return TDXC_E_BUSY;

@@ -18,7 +18,7 @@
 static inline void tdxc_module_set_step_(struct tdxc_module *m,
 					 enum tdxc_module_step step)
 {
-	tdxc_store_release(&m->step, step);
+	tdxc_store_release(&m->step, (uint64_t)step);
 }
 
 /* One SEAMCALL of the module's, with the usual limits. */

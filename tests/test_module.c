@@ -368,6 +368,17 @@ START_TEST(a_package_keeps_a_cpu_while_keys_are_being_configured)
 }
 END_TEST
 
+START_TEST(no_cpu_leaves_while_an_update_is_under_way)
+{
+	uint32_t package;
+
+	ck_assert_int_eq(tdxc_sim_bringup_run(&c.b), TDXC_OK);
+	m->step = TDXC_MODULE_UPDATE;
+	ck_assert_int_eq(tdxc_module_cpu_may_leave(m, 0, 0, &package),
+			 TDXC_E_BUSY);
+}
+END_TEST
+
 /* --- metadata and layout ----------------------------------------------------
  */
 

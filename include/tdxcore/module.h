@@ -64,7 +64,8 @@ enum tdxc_module_step {
 	TDXC_MODULE_TDMRS,  /**< SYS.TDMR.INIT. */
 	TDXC_MODULE_READY,  /**< TDs can be built. */
 	TDXC_MODULE_UPDATE, /**< A runtime update is under way: update.h. */
-	TDXC_MODULE_UNDO,   /**< An undo stopped half way; repeat it. */
+	TDXC_MODULE_UNDO,   /**< An undo stopped half way, or an update
+				 failed: tdxc_module_undo() is next. */
 	TDXC_MODULE_DEAD,   /**< Nothing is owned; not usable before a reboot
 				 or reload of the module. */
 	TDXC_MODULE_STEPS   /**< Number of steps. */
@@ -291,7 +292,8 @@ uint32_t tdxc_module_cpus_missing(const struct tdxc_module *m, uint32_t *cpus,
  * @param[out] package      The package that would lose its last CPU.
  * @retval TDXC_OK      It may.
  * @retval TDXC_E_BUSY  It is the last of @p package, and KeyIDs are in use, or
- *                      bring-up is between CONFIG and READY.
+ *                      bring-up is between CONFIG and READY; or an update is
+ *                      under way, which needs every CPU.
  * @retval TDXC_E_INVAL No such CPU.
  * @return #tdxc_err
  * @complexity{O(nr_cpus)} @source{linux-host-tdx.md 1.6}
