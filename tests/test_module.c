@@ -889,6 +889,7 @@ static void add_cpus(Suite *s)
 		idea_32_the_last_cpu_of_a_package_stays_while_a_keyid_is_in_use);
 	tcase_add_test(t,
 		       a_package_keeps_a_cpu_while_keys_are_being_configured);
+	tcase_add_test(t, no_cpu_leaves_while_an_update_is_under_way);
 }
 
 static void add_steps(Suite *s)
