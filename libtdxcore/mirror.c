@@ -36,11 +36,6 @@ int tdxc_mmu_init(struct tdxc_mmu *mmu, const struct tdxc_mmu_config *config)
 	return TDXC_OK;
 }
 
-bool tdxc_lock_ok_(const struct tdxc_mmu *mmu, enum tdxc_lock lock)
-{
-	return mmu->config.ops->lock_held(mmu->config.ctx, lock);
-}
-
 void tdxc_mmu_poison_(struct tdxc_mmu *mmu,
 		      const struct tdxc_external_change *change, int err)
 {

@@ -19,6 +19,14 @@
 #define ROOT_SCHEDULED (1ull << 8) /* the MMU's reference goes with the zap */
 #define ROOT_ZAPPED    (1ull << 9) /* nothing is mapped in it any more */
 
+/* tdxc_root::refs of a slot that is being filled or emptied. */
+#define ROOT_CLAIMED (~0ull)
+
+/* tdxc_mmu::valid: the slot of the valid root of a kind, plus ROOT_FIRST. */
+#define ROOT_NONE   0ull
+#define ROOT_MAKING 1ull
+#define ROOT_FIRST  2ull
+
 /* One entry, and where it stands. */
 struct tdxc_entry_ {
 	uint64_t *slot;
@@ -58,7 +66,16 @@ void tdxc_mmu_poison_(struct tdxc_mmu *mmu,
 		      const struct tdxc_external_change *change, int err);
 
 /* Whether the caller may run so; and with the lock it says. */
-bool tdxc_lock_ok_(const struct tdxc_mmu *mmu, enum tdxc_lock lock);
+static inline bool tdxc_lock_ok_(const struct tdxc_mmu *mmu,
+				 enum tdxc_lock lock)
+{
+	return mmu->config.ops->lock_held(mmu->config.ctx, lock);
+}
+
+/* Refer to the root in a slot, as whoever goes through all slots does; false:
+ * there is none, or other CPUs kept changing the count. tdxc_root_put() ends
+ * it. */
+bool tdxc_root_hold_(struct tdxc_root *root);
 
 /* A spare table of a kind, filled with empty entries; false: none left. */
 bool tdxc_spare_take_(struct tdxc_mmu_cpu *cpu, uint32_t kind,

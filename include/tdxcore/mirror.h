@@ -123,7 +123,8 @@ struct tdxc_mmu_ops {
 	 * @param[in]  mirror true: with an external page.
 	 * @param[out] table  Filled on success.
 	 * @return TDXC_OK or TDXC_E_NOMEM. Called by tdxc_mmu_topup() and
-	 *         tdxc_root_create() only: never inside a frozen window.
+	 *         tdxc_root_get() only: never inside a frozen window. A root
+	 *         has no external page: the module keeps its own.
 	 */
 	int (*table_alloc)(void *ctx, bool mirror,
 			   struct tdxc_mmu_table *table);
@@ -231,6 +232,9 @@ struct tdxc_mmu {
 	struct tdxc_mmu_config config;		/**< As given. */
 	struct tdxc_mmio mmio;			/**< How MMIO entries look. */
 	struct tdxc_root roots[TDXC_MMU_ROOTS]; /**< Slots. */
+	/** Where the valid direct [0] and mirror [1] roots are; atomic, and a
+	 *  claim on making one. */
+	uint64_t valid[2];
 	uint64_t poisoning;	       /**< Claim on @ref poison; atomic. */
 	struct tdxc_mmu_poison poison; /**< First failure. */
 };
@@ -295,7 +299,8 @@ void tdxc_mmu_counts_add(struct tdxc_mmu_counts *sum,
  * @retval TDXC_E_INVAL Another class, or a mirror without a TD.
  * @retval TDXC_E_NOMEM No table memory.
  * @retval TDXC_E_NOSPC All slots hold roots that wait to be zapped.
- * @retval TDXC_E_AGAIN Lost a race for a slot; nothing changed.
+ * @retval TDXC_E_AGAIN Another CPU is making it, or kept changing the
+ *                      references; nothing changed.
  * @return #tdxc_err
  * @locks{shared or exclusive; not in a read-side section that cannot sleep}
  */
@@ -303,13 +308,16 @@ TDXC_MUST_CHECK int tdxc_root_get(struct tdxc_mmu *mmu, enum tdxc_roots kind,
 				  struct tdxc_root **root);
 
 /**
- * @brief Drop a reference. The MMU itself keeps one to every valid root.
+ * @brief Drop a reference. The MMU itself keeps one to every valid root, and
+ *        to an invalid one until it is zapped.
  * @param[in,out] mmu  MMU. @param[in,out] root From tdxc_root_get().
  * @retval TDXC_OK      Dropped; the last one of an invalid, zapped root retires
  *                      its table.
- * @retval TDXC_E_INVAL It would be the last one of a valid root (R29); nothing
- *                      changed.
+ * @retval TDXC_E_INVAL It would be the last one of a root that is valid (R29)
+ *                      or not zapped, or there is none; nothing changed.
+ * @retval TDXC_E_AGAIN Other CPUs kept changing the count; nothing changed.
  * @return #tdxc_err
+ * @locks{none}
  */
 TDXC_MUST_CHECK int tdxc_root_put(struct tdxc_mmu *mmu, struct tdxc_root *root);
 
