@@ -11,14 +11,14 @@
 #include <tdxcore/platform.h>
 #include <tdxcore/version.h>
 
-#define BIT(n)		(1ull << (n))
+#define BIT_OF(n)	(1ull << (n))
 
 #define VENDOR_GENU	0x756E6547u
 #define VENDOR_INEI	0x49656E69u
 #define VENDOR_NTEL	0x6C65746Eu
 
-#define TME_LOCKED	BIT(0)
-#define TME_ENABLED	BIT(1)
+#define TME_LOCKED	BIT_OF(0)
+#define TME_ENABLED	BIT_OF(1)
 #define TME_KEYID_SHIFT 32
 #define TME_KEYID_FIELD 0xFu
 
@@ -28,11 +28,11 @@
 #define VMX_BASIC_SIZE_SHIFT 32
 #define VMX_BASIC_SIZE_FIELD 0x1FFFu
 #define VMX_BASIC_REVISION   0x7FFFFFFFu
-#define VMX_BASIC_KEEPS_VMCS BIT(60)
+#define VMX_BASIC_KEEPS_VMCS BIT_OF(60)
 
-#define MTRRCAP_SEAMRR	     BIT(15)
-#define SEAMRR_LOCKED	     BIT(10)
-#define SEAMRR_ENABLED	     BIT(11)
+#define MTRRCAP_SEAMRR	     BIT_OF(15)
+#define SEAMRR_LOCKED	     BIT_OF(10)
+#define SEAMRR_ENABLED	     BIT_OF(11)
 
 /* What the module takes for the width, and what the planner works with. */
 #define MODULE_PA_BITS 52u
@@ -208,7 +208,7 @@ static void judge_width(const struct tdxc_platform_regs *regs,
 static void read_seamrr(const struct tdxc_platform_regs *regs,
 			struct tdxc_platform *p)
 {
-	uint64_t above = p->pa_bits != 0 ? BIT(p->pa_bits) : 0;
+	uint64_t above = p->pa_bits != 0 ? BIT_OF(p->pa_bits) : 0;
 	uint64_t field = (above - 1) & ~(TDXC_PAGE_SIZE - 1);
 	uint64_t mask = regs->seamrr_mask.value & field;
 	uint64_t base = msr_value(&regs->seamrr_base) & field;
@@ -266,7 +266,7 @@ static void judge_feature(struct tdxc_platform *p,
 			  enum tdxc_platform_check check, uint32_t reg,
 			  uint32_t bit)
 {
-	if ((reg & BIT(bit)) != 0)
+	if ((reg & BIT_OF(bit)) != 0)
 		pass(p, check, reg);
 	else
 		fail(p, check, TDXC_REASON_NOT_OFFERED, reg);
