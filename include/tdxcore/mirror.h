@@ -394,27 +394,40 @@ struct tdxc_fault {
 	struct tdxc_gfn gfn; /**< Without alias bit. */
 	uint64_t pa;	     /**< Page behind gfn rounded down to the level.
 				  @units{bytes, aligned to the level} */
-	uint64_t sequence; /**< Invalidation sequence when pa was looked up. */
-	uint64_t generation;  /**< MMIO: of the memory slots. */
-	uint32_t level;	      /**< Largest level allowed, 1 to 3. */
-	uint8_t memory_type;  /**< Shared memory only; private is write-back. */
-	bool is_private;      /**< In the private half. */
-	bool write;	      /**< The access was a write. */
-	bool exec;	      /**< The access was a fetch. */
-	bool prefetch;	      /**< No access: map ahead. */
-	bool mmio;	      /**< No memory here: shared half only. */
-	bool host_writable;   /**< Shared memory; private always is. */
-	bool write_protected; /**< Dirty logging; shared memory only. */
+	uint64_t sequence;   /**< Invalidation sequence when pa was looked up.*/
+	uint64_t generation; /**< MMIO: of the memory slots. */
+	uint32_t level;	     /**< Largest level allowed, 1 to 3. */
+	/** EPT memory type of shared memory. Private memory is write-back: 6,
+	 *  or 0 for "not said"; anything else is refused. @units{0..7} */
+	uint8_t memory_type;
+	bool is_private;    /**< In the private half. */
+	bool write;	    /**< The access was a write. */
+	bool exec;	    /**< The access was a fetch. */
+	bool prefetch;	    /**< No access: map ahead. */
+	bool mmio;	    /**< No memory here: shared half only. */
+	bool host_writable; /**< Shared memory; private always is. */
+	/** Shared memory: map without W, for dirty logging. A write is not
+	 *  allowed then: log it, and fault without this. */
+	bool write_protected;
 };
 
 /** What became of a fault. */
 enum tdxc_fault_outcome {
-	TDXC_FAULT_FIXED,    /**< Mapped. */
-	TDXC_FAULT_SPURIOUS, /**< It was mapped already. */
-	TDXC_FAULT_RETRY,    /**< Frozen, lost, busy or stale: try again. */
-	TDXC_FAULT_EMULATE,  /**< MMIO: emulate the access. */
-	TDXC_FAULT_ACCESS,   /**< The access is not allowed. */
-	TDXC_FAULT_POISONED, /**< The MMU is poisoned. */
+	/** Mapped, or allowed what it was not before. */
+	TDXC_FAULT_FIXED = 0,
+	/** It was mapped already. */
+	TDXC_FAULT_SPURIOUS,
+	/** Frozen, lost, busy or stale, or the root is invalid: look everything
+	 *  up again. */
+	TDXC_FAULT_RETRY,
+	/** MMIO, and the entry says so: emulate the access. A TD gets \#VE. */
+	TDXC_FAULT_EMULATE,
+	/** The access is not allowed: a write to a page that the host maps
+	 *  read-only or that is write-protected, a fetch from the shared half
+	 *  of a TD. */
+	TDXC_FAULT_ACCESS,
+	/** The MMU is poisoned; the page was not lent. */
+	TDXC_FAULT_POISONED,
 };
 
 /**
@@ -422,7 +435,16 @@ enum tdxc_fault_outcome {
  *
  * Tables on the way are linked first; they stay when a later step fails (an
  * empty table is legal in both trees). One external change per entry; none for
- * a spurious fault.
+ * a spurious fault. Whether the fault is stale is asked once, while the entry
+ * that maps its page is frozen; not for tables, which map nothing.
+ *
+ * A large page is mapped where the level allows it and no table is in the way;
+ * below a table that is there already, smaller pages of the same memory are.
+ *
+ * After an external change whose outcome is unknown, the entry is what it was
+ * before, so that nothing is mapped that may not be there; what may be there is
+ * the page in mmu->poison.now. Of a table, the external page is lost: its
+ * memory goes to table_free() with external = 0.
  *
  * @param[in,out] mmu   MMU.
  * @param[in]     root  Mirror root for private, direct root for shared memory.
@@ -431,13 +453,18 @@ enum tdxc_fault_outcome {
  * @param[in]     lock  #tdxc_lock
  * @return #tdxc_fault_outcome, or
  * @retval TDXC_E_INVAL A frame beyond the end or with the alias bit, a root of
- *                      the other class or none that is valid, a level or
- *                      address that do not fit, private MMIO, a lock that is
- *                      not held; nothing changed.
+ *                      the other class, a level or address that do not fit,
+ *                      private memory with a memory type, write protection or
+ *                      MMIO, a lock that is not held; nothing changed.
  * @retval TDXC_E_NOMEM The CPU was not topped up; tables linked so far stay.
- * @retval TDXC_E_EXIST A large page is mapped where smaller ones are wanted:
- *                      split it first; nothing changed.
+ * @retval TDXC_E_EXIST Another page is mapped there (R37), or a large page
+ *                      where smaller ones are wanted: split it first; or the
+ *                      table holds what no operation has written, such as zeros
+ *                      (R35). Nothing changed, and the fault is not stale.
+ * @retval TDXC_E_IO    The outcome of lending the page is unknown, and the MMU
+ *                      is poisoned now: quarantine the page.
  * @locks{shared or exclusive, inside a read-side section}
+ * @source{kvm-mirror-mmu.md 4, 12}
  */
 TDXC_MUST_CHECK int tdxc_mmu_fault(struct tdxc_mmu *mmu, struct tdxc_root *root,
 				   struct tdxc_mmu_cpu *cpu,
