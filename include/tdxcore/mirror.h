@@ -219,12 +219,12 @@ struct tdxc_mmu_cpu {
 
 /** First failure that poisoned an MMU. */
 struct tdxc_mmu_poison {
-	uint64_t set; /**< 1: valid; atomic, written last. */
-	struct tdxc_gfn gfn;
-	uint32_t level;
-	int err; /**< As the op returned it. */
-	struct tdxc_spte old;
-	struct tdxc_spte now;
+	uint64_t set;	      /**< 1: valid; atomic, written last. */
+	struct tdxc_gfn gfn;  /**< First frame of the entry. */
+	uint32_t level;	      /**< Level of the entry. */
+	int err;	      /**< As the op returned it. */
+	struct tdxc_spte old; /**< The mirror's value before. */
+	struct tdxc_spte now; /**< What it was to become. */
 };
 
 /** The MMU of one guest. Caller-owned; members are the library's. */
