@@ -33,13 +33,15 @@ static void iter_from_root(struct tdxc_iter *it)
 	iter_arrive(it, it->next, it->tree->levels);
 }
 
-/* Levels there are, and no frames beyond what indices and alias bit allow. */
+/* Levels there are, no frames beyond what indices and alias bit allow, and
+ * addresses that keep their lower bits. */
 static bool tree_ok(const struct tdxc_tree *tree)
 {
 	return tree->levels >= TDXC_MIN_LEVELS &&
 	       tree->levels <= TDXC_MAX_LEVELS &&
 	       tree->end <= 1ull << (9 * tree->levels) &&
-	       (tree->alias == 0 || tree->end <= tree->alias);
+	       (tree->alias == 0 || tree->end <= tree->alias) &&
+	       (tree->virt & 0xFFF) == 0;
 }
 
 int tdxc_iter_begin(struct tdxc_iter *it, const struct tdxc_tree *tree,

@@ -27,8 +27,10 @@ extern "C" {
 
 /** A tree to walk. */
 struct tdxc_tree {
-	uint64_t pa;	/**< Host physical address of the root table. */
-	uint64_t virt;	/**< Virtual minus physical address of any table. */
+	uint64_t pa; /**< Host physical address of the root table. */
+	/** Virtual minus physical address of any table.
+	 *  @units{bytes, multiple of 4 KiB} */
+	uint64_t virt;
 	uint64_t alias; /**< Frame number bits OR-ed into every index. */
 	/** Frame numbers are below this: at most @ref alias, and at most
 	 *  2^(9 * levels). */
@@ -90,6 +92,30 @@ static inline uint32_t tdxc_table_index(uint64_t gfn, uint32_t level)
 	return (uint32_t)(gfn >> tdxc_level_shift(level)) & (TDXC_ENTRIES - 1);
 }
 
+/** @cond private */
+static inline struct tdxc_found tdxc_found_(uint64_t bits, uint64_t level)
+{
+	struct tdxc_found found = {{bits}, level};
+
+	return found;
+}
+
+/* An entry of the table that is mapped there. */
+static inline uint64_t tdxc_entry_(uint64_t table, uint64_t index)
+{
+	const uint64_t *entries = (const uint64_t *)(size_t)table;
+
+	return tdxc_load_acquire(&entries[index]);
+}
+
+/* Whether an entry less TDXC_SPTE_TABLE_BITS is the address of a table: no
+ * other entry has those lower twelve bits. */
+static inline bool tdxc_is_child_(uint64_t table)
+{
+	return (table & 0xFFF) == 0;
+}
+/** @endcond */
+
 /**
  * @brief Look a frame up, inline.
  *
@@ -105,25 +131,37 @@ static inline uint32_t tdxc_table_index(uint64_t gfn, uint32_t level)
 static inline struct tdxc_found tdxc_lookup_inline(const struct tdxc_tree *tree,
 						   struct tdxc_gfn gfn)
 {
-	struct tdxc_found found = {{TDXC_SPTE_EMPTY_BITS}, 0};
-	uint64_t n = gfn.n | tree->alias;
-	uint64_t level = tree->levels;
-	uint64_t pa = tree->pa;
-	uint64_t *slot;
+	uint64_t below; /* from an entry to the table it points to */
+	uint64_t table;
+	uint64_t bits;
+	uint64_t n;
 
 	if (gfn.n >= tree->end)
-		return found;
-	for (;;) {
-		slot = tdxc_table_at(tree, pa) +
-		       tdxc_table_index(n, (uint32_t)level);
-		found.spte.bits = tdxc_load_acquire(slot);
-		if (!tdxc_spte_is_table(found.spte))
-			break;
-		pa = tdxc_spte_pa(found.spte);
-		level--;
+		return tdxc_found_(TDXC_SPTE_EMPTY_BITS, 0);
+	n = gfn.n | tree->alias;
+	below = tree->virt - TDXC_SPTE_TABLE_BITS;
+	/* The index of a root needs no mask: see tdxc_tree::end. */
+	if (tree->levels == 5) {
+		bits = tdxc_entry_(tree->pa + tree->virt, n >> 36);
+		table = bits + below;
+		if (!tdxc_is_child_(table))
+			return tdxc_found_(bits, 5);
+		bits = tdxc_entry_(table, (n >> 27) & 511);
+	} else {
+		bits = tdxc_entry_(tree->pa + tree->virt, n >> 27);
 	}
-	found.level = level;
-	return found;
+	table = bits + below;
+	if (!tdxc_is_child_(table))
+		return tdxc_found_(bits, 4);
+	bits = tdxc_entry_(table, (n >> 18) & 511);
+	table = bits + below;
+	if (!tdxc_is_child_(table))
+		return tdxc_found_(bits, 3);
+	bits = tdxc_entry_(table, (n >> 9) & 511);
+	table = bits + below;
+	if (!tdxc_is_child_(table))
+		return tdxc_found_(bits, 2);
+	return tdxc_found_(tdxc_entry_(table, n & 511), 1);
 }
 
 /**

@@ -15,21 +15,20 @@
  * | 6     | ignore the guest's PAT                               | hardware |
  * | 7     | leaf above level 1                                   | hardware |
  * | 8, 9  | accessed, dirty                                      | hardware |
+ * | 10    | points to a table                                    | software |
  * | 11    | present                                              | software |
  * | 51:12 | page frame                                           | hardware |
  * | 57    | the host maps the page writable                      | software |
  * | 58    | the MMU allows writes (write-protected: only W is 0) | software |
- * | 62    | points to a table                                    | software |
  * | 63    | suppress \#VE                                        | hardware |
  *
  * An entry without bit 11 maps nothing: it is empty, frozen, or MMIO. An
  * all-zero word is *not* empty: in a TD's tables it decodes as MMIO, because
  * bit 63 is clear. Table memory must be filled with #TDXC_SPTE_EMPTY_BITS.
  *
- * Only MMIO entries have bit 63 clear, and a generation in bit 62. So entries
- * that point to a table are the largest words there are, and one comparison
- * tells them from all others. They differ in their address alone: hardware sets
- * no bit that is not set from the beginning.
+ * Bit 10 is set in no other entry, also not in a frozen or an MMIO one. Entries
+ * that point to a table differ in their address alone: hardware sets no bit
+ * there that is not set from the beginning.
  *
  * @source{kvm-mirror-mmu.md 2, 12.3 I-ENC; unshare-kexec-guest.md}
  */
@@ -70,24 +69,23 @@ struct tdxc_gfn {
 #define TDXC_SPTE_HUGE	     (1ull << 7)  /**< Leaf above level 1. */
 #define TDXC_SPTE_A	     (1ull << 8)  /**< Accessed. */
 #define TDXC_SPTE_D	     (1ull << 9)  /**< Dirty. */
+#define TDXC_SPTE_TABLE	     (1ull << 10) /**< Points to a table. */
 #define TDXC_SPTE_PRESENT    (1ull << 11) /**< Maps a page or a table. */
 #define TDXC_SPTE_PA_MASK    0x000FFFFFFFFFF000ull /**< Bits 51:12. */
 #define TDXC_SPTE_HOST_W     (1ull << 57)	   /**< Writable in the host. */
 #define TDXC_SPTE_MMU_W	     (1ull << 58) /**< Writable but for tracking. */
-#define TDXC_SPTE_TABLE	     (1ull << 62) /**< Points to a table. */
 #define TDXC_SPTE_SVE	     (1ull << 63) /**< Suppress \#VE. */
 
-/** An entry that points to the table at address 0: no other entry is as large
- *  as one that points to a table. */
+/** What entries that point to a table have in common: all but the address. */
 #define TDXC_SPTE_TABLE_BITS                                                   \
-	(TDXC_SPTE_SVE | TDXC_SPTE_TABLE | TDXC_SPTE_PRESENT | TDXC_SPTE_A |   \
+	(TDXC_SPTE_SVE | TDXC_SPTE_PRESENT | TDXC_SPTE_TABLE | TDXC_SPTE_A |   \
 	 TDXC_SPTE_RWX)
 
 /** An empty slot. */
 #define TDXC_SPTE_EMPTY_BITS TDXC_SPTE_SVE
-/** A slot whose owner is changing it: bits 3, 4, 7 and 10 besides 63. It is no
+/** A slot whose owner is changing it: bits 3, 4 and 7 besides 63. It is no
  *  encodable entry, has no address, no permission and no A/D bit. */
-#define TDXC_SPTE_FROZEN_BITS (TDXC_SPTE_SVE | 0x498ull)
+#define TDXC_SPTE_FROZEN_BITS (TDXC_SPTE_SVE | 0x98ull)
 
 TDXC_STATIC_ASSERT((TDXC_SPTE_FROZEN_BITS &
 		    (TDXC_SPTE_PRESENT | TDXC_SPTE_RWX | TDXC_SPTE_A |
@@ -143,7 +141,7 @@ static inline bool tdxc_spte_is_frozen(struct tdxc_spte s)
  */
 static inline bool tdxc_spte_is_table(struct tdxc_spte s)
 {
-	return s.bits >= TDXC_SPTE_TABLE_BITS;
+	return (s.bits & TDXC_SPTE_TABLE) != 0;
 }
 
 /**
@@ -246,7 +244,30 @@ struct tdxc_spte_request {
  * @param request What it allows.
  * @return The entry: W only where the host has it and nothing protects it.
  */
-struct tdxc_spte tdxc_spte_direct(const struct tdxc_spte_request *request);
+static inline struct tdxc_spte
+tdxc_spte_direct(const struct tdxc_spte_request *request)
+{
+	struct tdxc_spte s = {request->pa | TDXC_SPTE_PRESENT | TDXC_SPTE_SVE};
+
+	s.bits |= (request->memory_type & 7ull) << TDXC_SPTE_TYPE_SHIFT;
+	if (request->read)
+		s.bits |= TDXC_SPTE_R;
+	if (request->exec)
+		s.bits |= TDXC_SPTE_X;
+	if (request->ignore_pat)
+		s.bits |= TDXC_SPTE_IPAT;
+	if (request->level > TDXC_LEVEL_4K)
+		s.bits |= TDXC_SPTE_HUGE;
+	if (request->accessed)
+		s.bits |= TDXC_SPTE_A;
+	if (request->dirty)
+		s.bits |= TDXC_SPTE_D;
+	if (request->host_writable)
+		s.bits |= TDXC_SPTE_HOST_W | TDXC_SPTE_MMU_W;
+	if (request->host_writable && !request->write_protected)
+		s.bits |= TDXC_SPTE_W;
+	return s;
+}
 
 /** How MMIO entries of a VM look. @source{kvm-mirror-mmu.md 2.2} */
 struct tdxc_mmio {
@@ -276,7 +297,8 @@ static inline struct tdxc_mmio tdxc_mmio_of(bool td)
  * @param mmio       Format.
  * @param generation Of the memory slots. @units{below TDXC_MMIO_GENERATIONS;
  *                   higher bits are dropped}
- * @return The entry: generation bits 7:0 at 10:3, bits 18:8 at 62:52.
+ * @return The entry: generation bits 6:0 at 9:3, bits 18:7 at 62:51, so that
+ *         neither bit 10 nor bit 11 is ever set.
  */
 struct tdxc_spte tdxc_spte_mmio(const struct tdxc_mmio *mmio,
 				uint64_t generation);
