@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * Linking an empty table into a tree.
+ * Linking empty tables into a tree.
  *
  * Nobody asks whether the fault behind it is stale: an empty table maps
  * nothing, so it may stay, in both trees.
@@ -22,22 +22,11 @@ static void link_undo(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
 	c->ops->table_free(c->ctx, table);
 }
 
-/* The entry is frozen. */
-static int link_external(const struct tdxc_map_ *m, const struct tdxc_spot_ *at,
-			 const struct tdxc_mmu_table *table)
-{
-	struct tdxc_external_change change =
-		tdxc_change_(m, at, tdxc_spte_table(table->pa));
-
-	change.external = table->external;
-	return tdxc_external_(m, &change);
-}
-
-int tdxc_link_(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
+static int link_empty(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 {
 	struct tdxc_mmu_table table;
 	struct tdxc_spte now;
-	int err = TDXC_OK;
+	int err;
 
 	if (!tdxc_spare_take_(m->cpu, m->kind, &table))
 		return TDXC_E_NOMEM;
@@ -45,16 +34,30 @@ int tdxc_link_(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 		tdxc_spare_give_(m->cpu, m->kind, &table);
 		return TDXC_FAULT_RETRY;
 	}
-	if (m->kind == KIND_MIRROR)
-		err = link_external(m, at, &table);
+	now = tdxc_spte_table(table.pa);
+	err = tdxc_mirror_(m, at, now, table.external);
 	if (err != TDXC_OK) {
-		tdxc_thaw_(m->cpu, at->slot, at->old);
-		link_undo(m, &table, err);
+		link_undo(m, &table, tdxc_restore_(m, at, err));
 		return err == TDXC_E_IO ? TDXC_FAULT_POISONED : err;
 	}
-	now = tdxc_spte_table(table.pa);
 	m->cpu->counts.tables[m->kind]++;
-	tdxc_thaw_(m->cpu, at->slot, now);
 	at->old = now;
+	tdxc_thaw_(m->cpu, at->slot, now);
+	return TDXC_OK;
+}
+
+int tdxc_grow_(const struct tdxc_map_ *m, uint32_t goal, struct tdxc_spot_ *at)
+{
+	const uint64_t n = at->gfn | m->tree->alias;
+	const uint64_t virt = m->tree->virt - TDXC_SPTE_TABLE_BITS;
+	int err;
+
+	while (at->level > goal && at->old.bits == TDXC_SPTE_EMPTY_BITS) {
+		err = link_empty(m, at);
+		if (err != TDXC_OK)
+			return err;
+		while (tdxc_down_(virt, n, at->level - 1, at))
+			;
+	}
 	return TDXC_OK;
 }

@@ -45,7 +45,11 @@ static inline uint32_t tdxc_root_kind_(const struct tdxc_root *root)
 static inline bool tdxc_freeze_(struct tdxc_mmu_cpu *cpu, uint64_t *slot,
 				struct tdxc_spte *old)
 {
-	if (!tdxc_try_cmpxchg(slot, &old->bits, TDXC_SPTE_FROZEN_BITS)) {
+	/* A variable of its own leaves the caller's in registers. */
+	uint64_t seen = old->bits;
+
+	if (!tdxc_try_cmpxchg(slot, &seen, TDXC_SPTE_FROZEN_BITS)) {
+		old->bits = seen;
 		cpu->counts.lost++;
 		return false;
 	}

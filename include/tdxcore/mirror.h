@@ -401,9 +401,9 @@ struct tdxc_fault {
 	 *  or 0 for "not said"; anything else is refused. @units{0..7} */
 	uint8_t memory_type;
 	bool is_private;    /**< In the private half. */
+	bool prefetch;	    /**< No access: map ahead. */
 	bool write;	    /**< The access was a write. */
 	bool exec;	    /**< The access was a fetch. */
-	bool prefetch;	    /**< No access: map ahead. */
 	bool mmio;	    /**< No memory here: shared half only. */
 	bool host_writable; /**< Shared memory; private always is. */
 	/** Shared memory: map without W, for dirty logging. A write is not

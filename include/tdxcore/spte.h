@@ -260,12 +260,11 @@ tdxc_spte_direct(const struct tdxc_spte_request *request)
 		s.bits |= TDXC_SPTE_HUGE;
 	if (request->accessed)
 		s.bits |= TDXC_SPTE_A;
-	if (request->dirty)
-		s.bits |= TDXC_SPTE_D;
-	if (request->host_writable)
-		s.bits |= TDXC_SPTE_HOST_W | TDXC_SPTE_MMU_W;
+	s.bits |= request->dirty * TDXC_SPTE_D;
 	if (request->host_writable && !request->write_protected)
-		s.bits |= TDXC_SPTE_W;
+		s.bits |= TDXC_SPTE_HOST_W | TDXC_SPTE_MMU_W | TDXC_SPTE_W;
+	else if (request->host_writable)
+		s.bits |= TDXC_SPTE_HOST_W | TDXC_SPTE_MMU_W;
 	return s;
 }
 
