@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""Run the models of the freeze protocol through Spin.
+
+    run.py [--large] [--only WORD] [--keep FOLDER]
+
+    --large   the larger configurations too: many minutes, up to 8 GiB
+    --only    only the runs whose name contains WORD
+    --keep    build there, and leave verifiers and error trails behind
+
+The protocol must hold every property; each mutation must break the one that is
+named with it, which then is the only property that is on. Prints the states
+explored and the time of each run. The last line is `N passed, N failed`.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+MEMORY_MIB = 1900   # of one run, beside a second one that is small
+LARGE_MIB = 8000
+SECONDS = 300
+LARGE_SECONDS = 3600
+SAFETY = ["-DSAFETY", "-DCOLLAPSE"]
+LIVENESS = ["-DCOLLAPSE", "-DNFAIR=3"]
+
+# In the order of ONLY's numbers.
+PROPERTIES = {"freeze": ("I_OWN", "I_EXCL", "I_WNOF", "I_AGREE", "I_FPRE", "I_PARENT",
+                         "I_CHILD", "I_NOPP", "I_ROLL", "I_NOYIELD", "I_ENC", "I_DESC",
+                         "I_SINGLE", "I_RET", "I_TLB", "I_TRK1", "I_HOLD", "I_STATE",
+                         "I_ROOT", "I_FILT", "I_BITS", "I_CNT", "I_BUG", "P_ZAP",
+                         "P_YIELD"),
+              "order": ("R24", "HANDOVER", "R7", "R23")}
+
+# The protocol as it is: what must hold in every state.
+FULL = {}
+BOTH = {"TREES": 2, "GFNS": 2, "VCPUS": 1, "FAILS": 0}
+YIELDS = {"GFNS": 2, "YIELDS": 1, "ACCEPTED": 2, "FAILS": 0}
+WIDE = {"GFNS": 4, "YIELDS": 1, "ACCEPTED": 2}
+WIDE_BOTH = {"TREES": 2, "YIELDS": 1}
+
+# Small ones, for mutations.
+SMALL = {"GFNS": 2, "VCPUS": 1}
+THREE = {"VCPUS": 1}
+
+MUTATIONS = (
+    (1, "publish before SEPT.ADD", SMALL, "I_PARENT"),
+    (2, "plain store instead of CAS at freeze", SMALL, "I_EXCL"),
+    (3, "lock let go inside the window", SMALL, "I_NOYIELD"),
+    (3, "lock let go inside the window", SMALL, "I_OWN"),
+    (4, "TRACK skipped", SMALL, "I_TLB"),
+    (5, "kick skipped", SMALL, "I_TRK1"),
+    (5, "kick skipped", SMALL, "I_TLB"),
+    (6, "hold cleared early", SMALL, "I_HOLD"),
+    (6, "hold cleared early", SMALL, "P_ZAP"),
+    (7, "restore after success", SMALL, "I_AGREE"),
+    (8, "external page freed after a fatal link", SMALL, "I_RET"),
+    (9, "L to L' taken for a removal", SMALL, "I_NOPP"),
+    (10, "table filled with zeros", SMALL, "I_ENC"),
+    (12, "alias bit in the mirror walk", SMALL, "I_BITS"),
+    (13, "stale faults not refused", THREE, "I_SINGLE"),
+    (13, "stale faults not refused", THREE, "I_FPRE"),
+    (14, "zap that ignores its filter", BOTH, "I_FILT"),
+    (15, "poison not looked at in the window", SMALL, "I_BUG"),
+    (16, "finalised without the lock", SMALL, "I_STATE"),
+    (17, "table reclaimed before its children", SMALL, "I_CHILD"),
+    (20, "BUSY without a restore", SMALL, "I_OWN"),
+    (21, "page counted before it is mapped", SMALL, "I_CNT"),
+    (22, "yield without progress", YIELDS, "P_YIELD"),
+    (23, "restore of a blocked entry", SMALL, "I_ROLL"),
+    (24, "exclusive lock beside readers", SMALL, "I_WNOF"),
+    (26, "walk through a frozen entry", SMALL, "I_DESC"),
+    (27, "mirror root invalidated in a live TD", SMALL, "I_ROOT"),
+)
+
+# Liveness: no failure, one BUSY, one zap, then no more.
+LIVE = {"LIVE": 1, "GFNS": 2, "VCPUS": 1, "BUSIES": 1, "ZAPS": 1}
+HALT = {"LIVE": 1, "GFNS": 2, "VCPUS": 1, "ZAPS": 1, "BUSIES": 1, "HALT": 1}
+CANCEL = {"LIVE": 1, "GFNS": 2, "VCPUS": 1, "ZAPS": 1, "CANCEL": 1}
+LIVENESS_RUNS = (
+    (0, "", LIVE, "p_thaw_leaf"),
+    (0, "", LIVE, "p_thaw_table"),
+    (0, "", LIVE, "p_fault"),
+    (0, "", LIVE, "p_zap"),
+    (0, "", HALT, "p_nospin"),
+    (0, "", CANCEL, "p_cancel"),
+    (20, "BUSY without a restore", LIVE, "p_thaw_leaf"),
+    (20, "BUSY without a restore", LIVE, "p_thaw_table"),
+    (11, "stale snapshot after a lost CAS", LIVE, "p_fault"),
+    (20, "BUSY without a restore", LIVE, "p_zap"),
+    (18, "fault that waits on a frozen entry", HALT, "p_nospin"),
+    (19, "retry that is not cancelled", CANCEL, "p_cancel"),
+)
+
+# order.pml: stores that leave the CPU in any order.
+ORDERS = (
+    (0, "", {}, None),
+    (0, "", {"TSO": 1}, None),
+    (1, "publish by a plain store", {}, "R24"),
+    (1, "publish by a plain store, on TSO", {"TSO": 1}, None),
+    (2, "restore by a plain store", {}, "HANDOVER"),
+    (2, "restore by a plain store, on TSO", {"TSO": 1}, None),
+    (3, "freeze not ordered before the stale check", {}, "R7"),
+    (4, "no fence after the invalidation began", {}, "R7"),
+    (4, "no fence after the invalidation began, on TSO", {"TSO": 1}, "R7"),
+    (5, "allowed set by a plain store", {}, "R23"),
+    (6, "allowed read without acquire", {}, "R23"),
+    (7, "entry read without acquire", {}, "R24"),
+)
+
+
+class Run:
+    """One verification: a model, how it is configured, what must come out."""
+
+    def __init__(self, model, mutation, what, defines, expected, claim=None):
+        self.model = model
+        self.mutation = mutation
+        self.what = what
+        self.defines = dict(defines)
+        self.expected = expected
+        self.claim = claim
+        self.large = False
+
+    def name(self):
+        """What it shows."""
+        options = " ".join(f"{k}={v}" for k, v in self.defines.items())
+        what = f"mutation {self.mutation}, {self.what}" if self.mutation \
+            else "protocol"
+        shown = self.claim or self.expected or "all"
+        return f"{self.model}: {what}: {shown}" \
+               f"{' [' + options + ']' if options else ''}"
+
+    def macros(self):
+        """Definitions for Spin's preprocessor."""
+        macros = dict(self.defines)
+        if self.mutation:
+            macros["MUTATION"] = self.mutation
+        known = PROPERTIES[self.model]
+        if self.expected in known:
+            macros["ONLY"] = known.index(self.expected) + 1
+        elif self.mutation and self.claim:
+            macros["ONLY"] = len(known) + 1
+        return [f"-D{k}={v}" for k, v in macros.items()]
+
+
+def all_runs(large):
+    """Every run, the longest first."""
+    runs = []
+    if large:
+        runs += [Run("freeze", 0, "", WIDE_BOTH, None),
+                 Run("freeze", 0, "", WIDE, None)]
+        for run in runs:
+            run.large = True
+    runs += [Run("freeze", 0, "", FULL, None),
+             Run("freeze", 0, "", BOTH, None),
+             Run("freeze", 0, "", YIELDS, None)]
+    runs += [Run("freeze", m, what, defines, None if m == 0 else claim, claim)
+             for m, what, defines, claim in LIVENESS_RUNS]
+    runs += [Run("freeze", *row) for row in MUTATIONS]
+    runs += [Run("order", *row) for row in ORDERS]
+    return runs
+
+
+def limit(mib):
+    """A function that bounds the memory of the process that runs it."""
+    size = mib << 20
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def command(words, folder, seconds, mib):
+    """Run a program; return (exit code, what it printed)."""
+    try:
+        done = subprocess.run(
+            words, cwd=folder, stdout=subprocess.PIPE, timeout=seconds,
+            stderr=subprocess.STDOUT, preexec_fn=limit(mib), check=False,
+            text=True, errors="replace")
+    except subprocess.TimeoutExpired as error:
+        return 124, str(error)
+    return done.returncode, done.stdout
+
+
+def build(run, folder, mib):
+    """Make the verifier; return a complaint or None."""
+    flags = LIVENESS if run.claim else SAFETY
+    steps = (["spin", "-a", *run.macros(), str(HERE / f"{run.model}.pml")],
+             ["gcc", "-O2" if not run.mutation and not run.claim else "-O1",
+              "-w", *flags, f"-DMEMLIM={mib}", "-o", "pan", "pan.c"])
+    for words in steps:
+        code, text = command(words, folder, SECONDS, LARGE_MIB)
+        if code or "Error:" in text:
+            return f"{words[0]}: {text.strip()[-300:]}"
+    return None
+
+
+def verdict(run, text):
+    """What is wrong with the outcome, or None."""
+    errors = re.search(r"errors: (\d+)", text)
+    if not errors:
+        return "no result: " + text.strip()[-200:]
+    violated = re.search(r"assertion violated \((\w+)\|\|", text)
+    cycle = "acceptance cycle" in text
+    found = violated[1] if violated else "cycle" if cycle else \
+        "a deadlock" if "invalid end state" in text.split("Full")[0] else None
+    if run.expected is None:
+        if errors[1] != "0":
+            return f"broken: {found}"
+        if re.search(r"max search depth too small|out of memory|not completed",
+                     text):
+            return "not explored to the end"
+        return None
+    wanted = "cycle" if run.claim else run.expected
+    return None if found == wanted else f"found {found}, not {wanted}"
+
+
+def verify(run, folder):
+    """Build and run; return (complaint or None, states, seconds)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mib = LARGE_MIB if run.large else MEMORY_MIB
+    begin = time.monotonic()
+    complaint, states = build(run, folder, mib), 0
+    if complaint is None:
+        bits = "27" if run.large else "24" if run.expected is None else "20"
+        words = ["./pan", "-m3000000" if run.expected is None else "-m500000",
+                 f"-w{bits}"]
+        if run.claim:
+            words += ["-a", "-f", "-N", run.claim]
+        _, text = command(words, folder,
+                          LARGE_SECONDS if run.large else SECONDS,
+                          mib + 200)
+        complaint = verdict(run, text)
+        found = re.search(r"([\d.e+]+) states, stored", text)
+        states = int(float(found[1])) if found else 0
+    return complaint, states, time.monotonic() - begin
+
+
+def main():
+    """See the top of the file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--keep")
+    options = parser.parse_args()
+    runs = [run for run in all_runs(options.large)
+            if options.only in run.name()]
+    passed = failed = 0
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch, \
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        top = pathlib.Path(options.keep or scratch).resolve()
+        jobs = {pool.submit(verify, run, top / str(number)): run
+                for number, run in enumerate(runs)}
+        for job in concurrent.futures.as_completed(jobs):
+            complaint, states, seconds = job.result()
+            word = "FAIL" if complaint else "ok  "
+            print(f"{word} {states:>9} states {seconds:6.1f} s  "
+                  f"{jobs[job].name()}"
+                  f"{'; ' + complaint if complaint else ''}", flush=True)
+            passed += not complaint
+            failed += bool(complaint)
+    print(f"{len(runs)} runs in {time.monotonic() - begin:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()
