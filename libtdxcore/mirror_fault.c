@@ -75,8 +75,7 @@ static int met_nothing(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 	return tdxc_install_(m, at, now, 1);
 }
 
-/* The entry is neither empty nor a table. */
-static int met_something(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
+int tdxc_met_(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 {
 	if (tdxc_spte_is_frozen(at->old)) {
 		m->cpu->counts.frozen_met++;
@@ -100,12 +99,12 @@ int tdxc_fault_met_(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 		fault, lock, fault->is_private ? KIND_MIRROR : KIND_DIRECT};
 	struct tdxc_spot_ at = {slot, old, fault->gfn.n, TDXC_LEVEL_4K};
 
-	return met_something(&m, &at);
+	return tdxc_met_(&m, &at);
 }
 
-/* What can be said before the walk. No TD fetches from shared memory. */
-static int fault_ok(const struct tdxc_mmu *mmu, const struct tdxc_root *root,
-		    const struct tdxc_fault *fault, enum tdxc_lock lock)
+/* No TD fetches from shared memory. */
+int tdxc_fault_ok_(const struct tdxc_mmu *mmu, const struct tdxc_root *root,
+		   const struct tdxc_fault *fault, enum tdxc_lock lock)
 {
 	uint64_t wanted = fault->is_private ? ROOT_MIRROR : ROOT_DIRECT;
 	uint64_t state = tdxc_load_once(&root->state);
@@ -133,7 +132,7 @@ static int fault_walk(const struct tdxc_map_ *m)
 	if (err != TDXC_OK)
 		return err;
 	if (at.old.bits != TDXC_SPTE_EMPTY_BITS)
-		return met_something(m, &at);
+		return tdxc_met_(m, &at);
 	return fault->mmio ? met_mmio(m, &at) : met_nothing(m, &at);
 }
 
@@ -144,7 +143,7 @@ int tdxc_fault_slow_(struct tdxc_mmu *mmu, const struct tdxc_root *root,
 	const struct tdxc_map_ m = {
 		mmu,   cpu,  &root->tree,
 		fault, lock, fault->is_private ? KIND_MIRROR : KIND_DIRECT};
-	int err = fault_ok(mmu, root, fault, lock);
+	int err = tdxc_fault_ok_(mmu, root, fault, lock);
 
 	if (err == TDXC_OK)
 		err = fault_walk(&m);

@@ -50,7 +50,15 @@ int tdxc_fault_slow_(struct tdxc_mmu *mmu, const struct tdxc_root *root,
 		     struct tdxc_mmu_cpu *cpu, const struct tdxc_fault *fault,
 		     enum tdxc_lock lock);
 
-/* Handle the rest of a fault on a 4 KiB page at whose entry something stands.
+/* What can be said before the walk. */
+int tdxc_fault_ok_(const struct tdxc_mmu *mmu, const struct tdxc_root *root,
+		   const struct tdxc_fault *fault, enum tdxc_lock lock);
+
+/* Handle the rest of a fault that has come to an entry that is neither empty
+ * nor a table. */
+int tdxc_met_(const struct tdxc_map_ *m, struct tdxc_spot_ *at);
+
+/* The same for a 4 KiB page at whose entry something stands.
  */
 int tdxc_fault_met_(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 		    const struct tdxc_fault *fault, enum tdxc_lock lock,

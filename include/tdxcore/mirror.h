@@ -473,11 +473,13 @@ TDXC_MUST_CHECK int tdxc_mmu_fault(struct tdxc_mmu *mmu, struct tdxc_root *root,
 
 /** A range to map ahead. */
 struct tdxc_populate {
-	struct tdxc_fault like; /**< As for a fault at each page; gfn and pa are
-				     filled in. */
-	struct tdxc_gfn start;	/**< First frame. */
-	uint64_t frames;	/**< How many. */
-	/** Pages, one per frame; NULL: contiguous from like.pa on. */
+	/** As for a fault at each page: level is the largest that is allowed;
+	 *  gfn is filled in, and pa where there are @ref pages. */
+	struct tdxc_fault like;
+	struct tdxc_gfn start; /**< First frame. */
+	uint64_t frames;       /**< How many. */
+	/** Pages, one per frame; NULL: contiguous from like.pa on.
+	 *  @units{host physical addresses} */
 	const uint64_t *pages;
 	uint64_t done;	 /**< Frames done: the cursor. 0 at first. */
 	uint64_t mapped; /**< Frames that were not mapped before. */
@@ -487,15 +489,40 @@ struct tdxc_populate {
  * @brief Map a range ahead, a piece at a time.
  *
  * An aligned, contiguous range of 2 MiB or 1 GiB becomes one leaf where
- * like.level allows; empty leaf tables are built unlinked and then linked.
+ * like.level allows and no table is in the way. A leaf table of the direct root
+ * that does not exist yet is filled before it is linked; whether its pages are
+ * stale is asked for all of them at once while the entry above is frozen, and
+ * for each of them only if that says yes and the range has not all of them.
+ * Otherwise, and in a mirror, each page is a change of its own, as in
+ * tdxc_mmu_fault(). Pages that are mapped already, as wanted, are skipped.
  *
- * @param[in,out] mmu  MMU. @param[in] root As for a fault.
- * @param[in,out] cpu  CPU. @param[in,out] p What to map, and how far it is.
+ * Whatever is returned, the frames before p->done are mapped, no entry stays
+ * frozen, and the frame at p->done is what a fault on it would have left.
+ *
+ * @param[in,out] mmu  MMU.
+ * @param[in]     root As for a fault.
+ * @param[in,out] cpu  CPU, topped up.
+ * @param[in,out] p    What to map, and how far it is.
  * @param[in]     lock #tdxc_lock
- * @retval TDXC_OK      All mapped. @retval TDXC_E_AGAIN Top up, check the
- *                      sequence (p->like.sequence) and call again.
- * @retval TDXC_E_IO    Poisoned.
- * @return Otherwise as tdxc_mmu_fault().
+ * @retval TDXC_OK      All mapped.
+ * @retval TDXC_E_AGAIN More to do, or a page is stale, or its entry frozen: top
+ *                      up, look the pages from p->done on up again if
+ *                      p->like.sequence is old, and call again.
+ * @retval TDXC_E_BUSY  The external tree is busy: the same, later.
+ * @retval TDXC_E_INVAL The range or a page of it is out of bounds, MMIO, or as
+ *                      for a fault.
+ * @retval TDXC_E_NOMEM The CPU was not topped up, and nothing was done.
+ * @retval TDXC_E_EXIST Another page is mapped at p->done; see a fault.
+ * @retval TDXC_E_IO    Quarantine the page at p->done; see a fault.
+ * @retval TDXC_FAULT_RETRY    The root is invalid: begin again with the valid
+ *                             one (H19).
+ * @retval TDXC_FAULT_ACCESS   The access of @ref tdxc_populate::like is not
+ *                             allowed.
+ * @retval TDXC_FAULT_POISONED The MMU is poisoned; no page was lent since.
+ * @return One of these.
+ * @locks{shared or exclusive, inside a read-side section}
+ * @complexity{up to #TDXC_MMU_VISITS entries, and contiguous pages are
+ *             compared once per level}
  */
 TDXC_MUST_CHECK int tdxc_mmu_populate(struct tdxc_mmu *mmu,
 				      struct tdxc_root *root,
