@@ -215,6 +215,10 @@ struct tdxc_mmu_cpu {
 	uint32_t nr_spare[2];	       /**< In reserve. */
 	uint32_t frozen;	       /**< Entries this CPU owns now. */
 	struct tdxc_mmu_counts counts; /**< Committed changes only. */
+	/** Mirror leaves that a zap is taking out, frozen, and where they
+	 *  stand. */
+	struct tdxc_external_leaf batch[TDXC_MMU_BATCH];
+	uint64_t *batch_slot[TDXC_MMU_BATCH]; /**< See @ref batch. */
 };
 
 /** First failure that poisoned an MMU. */
@@ -345,7 +349,7 @@ TDXC_MUST_CHECK int tdxc_roots_invalidate(struct tdxc_mmu *mmu,
 					  uint32_t classes,
 					  enum tdxc_lock lock);
 
-/** Pages that did not come back, or a piece of a long operation. */
+/** A page that a zap took out, or tried to. */
 struct tdxc_zapped {
 	struct tdxc_gfn gfn;	 /**< First frame. */
 	uint32_t level;		 /**< 1 to 3. */
@@ -553,8 +557,10 @@ enum tdxc_zap_reason {
  * @brief Which memory a zap for a reason concerns.
  * @param td     The guest is a TD.
  * @param reason #tdxc_zap_reason
- * @param memory Result: #tdxc_memory bits; 0: nothing to zap.
+ * @param memory Result: #tdxc_memory bits; 0: nothing to zap. A guest without
+ *               private memory has shared memory only, whatever the reason.
  * @retval TDXC_OK          Filled. @retval TDXC_E_OPNOTSUPP Refused.
+ * @retval TDXC_E_INVAL     No reason; unchanged.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_zap_memory(bool td, enum tdxc_zap_reason reason,
@@ -569,12 +575,13 @@ struct tdxc_zap {
 	struct tdxc_zapped *out;
 	size_t room;   /**< Entries of @ref out. */
 	size_t nr_out; /**< Filled by this call. */
-	/** Result: shared entries were zapped, flush the guest's TLBs before
-	 * the lock or the read-side section is left. */
+	/** Result: this call zapped shared entries, flush the guest's TLBs
+	 *  before the lock or the read-side section is left. */
 	bool flush;
 	/** @cond private */
 	uint32_t root;
 	uint64_t cursor;
+	uint64_t visits;
 	bool started;
 	/** @endcond */
 };
@@ -582,23 +589,40 @@ struct tdxc_zap {
 /**
  * @brief Unmap a range in the half, or halves, that the reason concerns.
  *
- * Leaves only: tables stay. A leaf that lies partly outside the range is
- * unmapped whole in the direct root, and in the mirror refused with
- * TDXC_E_EXIST: split it first. The caller has begun an invalidation: faults
- * that looked a page up before are stale.
+ * Leaves only: tables stay, and so do MMIO entries, which their generation
+ * invalidates. Invalid roots are zapped too: a CPU may still be using one.
+ *
+ * A leaf that lies partly outside the range is unmapped whole in the direct
+ * root, and in the mirror refused with TDXC_E_EXIST: split it first.
+ *
+ * The caller has begun an invalidation, and a full memory barrier has made it
+ * visible to the port's is_stale(): a fault that has not frozen its entry yet
+ * will find itself stale, and a fault that has is waited for. An entry that
+ * stays frozen for TDXC_MMU_SPINS looks ends the call with TDXC_E_AGAIN.
+ *
+ * Private pages are removed in batches, one external_remove() for each. A page
+ * whose removal has an unknown outcome stays in the mirror, where no other page
+ * can be lent in its place; a later zap tries to remove it again. One that was
+ * busy stays, too, and the cursor with it.
  *
  * @param[in,out] mmu  MMU. @param[in,out] cpu CPU.
  * @param[in,out] zap  Zero its private members at first.
  * @param[in]     lock #tdxc_lock
- * @retval TDXC_OK          Nothing is mapped there any more.
+ * @retval TDXC_OK          Nothing is mapped there any more, but for what was
+ *                          reported with a status.
  * @retval TDXC_E_AGAIN     More to do: take zap->out away and call again.
  * @retval TDXC_E_BUSY      The external tree was busy: unmapped are the entries
  *                          in zap->out; call again.
- * @retval TDXC_E_IO        Poisoned: an entry of zap->out has a status.
+ * @retval TDXC_E_IO        Poisoned: an entry of zap->out has a status. Calling
+ *                          again goes on behind it.
  * @retval TDXC_E_OPNOTSUPP The reason is refused; nothing happened.
- * @retval TDXC_E_EXIST     See above; nothing happened to that leaf.
- * @retval TDXC_E_INVAL     Range, room 0 or a lock that is not held.
+ * @retval TDXC_E_EXIST     See above; nothing happened to that leaf, and those
+ *                          before it are in zap->out.
+ * @retval TDXC_E_INVAL     A frame beyond the end or with the alias bit, a
+ *                          reason that is none, room 0, or a lock that is not
+ *                          held; nothing happened.
  * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
  */
 TDXC_MUST_CHECK int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 				 struct tdxc_zap *zap, enum tdxc_lock lock);
