@@ -33,8 +33,16 @@ int tdxc_take_(struct tdxc_take_ *t);
 /* Wait, for a bounded number of looks, until the entry that covers a frame is
  * not frozen. It is looked up from the root each time, for the table in which
  * it was met may be dead. */
-int tdxc_wait_thaw_(struct tdxc_mmu_cpu *cpu, const struct tdxc_tree *tree,
-		    uint64_t gfn);
+int tdxc_wait_thaw_(const struct tdxc_tree *tree, uint64_t gfn);
+
+/* Whether there is a root in a slot: neither free nor being filled or emptied.
+ * Who then fails to hold it looks again later. */
+static inline bool tdxc_root_is_there_(const struct tdxc_root *root)
+{
+	uint64_t refs = tdxc_load_acquire(&root->refs);
+
+	return refs != 0 && refs != ROOT_CLAIMED;
+}
 
 /* From an entry that points to a table into it. false: it does not any more,
  * the iterator has gone on beside it, and the walk must come back. */

@@ -50,13 +50,11 @@ int tdxc_zap_memory(bool td, enum tdxc_zap_reason reason, uint32_t *memory)
 	}
 }
 
-int tdxc_wait_thaw_(struct tdxc_mmu_cpu *cpu, const struct tdxc_tree *tree,
-		    uint64_t gfn)
+int tdxc_wait_thaw_(const struct tdxc_tree *tree, uint64_t gfn)
 {
 	const struct tdxc_gfn frame = {gfn};
 	uint32_t looks;
 
-	cpu->counts.frozen_met++;
 	for (looks = 0; looks < TDXC_MMU_SPINS; looks++) {
 		if (!tdxc_spte_is_frozen(tdxc_lookup(tree, frame).spte))
 			return TDXC_OK;
@@ -306,12 +304,14 @@ int tdxc_take_(struct tdxc_take_ *t)
 	for (;;) {
 		int err = take_walk(t);
 
-		if (err == TAKE_FROZEN)
-			err = tdxc_wait_thaw_(t->cpu, t->tree, t->cursor);
-		else if (err == TAKE_FULL)
+		if (err == TAKE_FULL) {
 			err = t->nr_out < t->room ? TDXC_OK : TDXC_E_AGAIN;
-		else
+		} else if (err == TAKE_FROZEN) {
+			t->cpu->counts.frozen_met++;
+			err = tdxc_wait_thaw_(t->tree, t->cursor);
+		} else {
 			return err;
+		}
 		if (err != TDXC_OK)
 			return err;
 	}
@@ -353,11 +353,10 @@ static int zap_slot(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 		    struct tdxc_zap *zap, uint32_t classes, enum tdxc_lock lock)
 {
 	struct tdxc_root *root = &mmu->roots[zap->root];
-	uint64_t refs = tdxc_load_acquire(&root->refs);
 	int err = TDXC_OK;
 	int put;
 
-	if (refs == 0 || refs == ROOT_CLAIMED)
+	if (!tdxc_root_is_there_(root))
 		return TDXC_OK;
 	if (!tdxc_root_hold_(root))
 		return TDXC_E_AGAIN;

@@ -365,14 +365,25 @@ struct tdxc_roots_zap {
 	size_t nr_out;		 /**< Filled by this call. */
 	uint64_t tables_lost;	 /**< External pages not reclaimed, so far. */
 	/** @cond private */
+	uint32_t slot;
 	uint32_t stage;
 	uint64_t cursor;
+	uint64_t visits;
 	/** @endcond */
 };
 
 /**
  * @brief Zap invalidated roots, a piece at a time, leaves before tables, and
  *        drop the MMU's references to them.
+ *
+ * Direct roots come first. Before they are zapped, all vCPUs have left the
+ * guest once since tdxc_roots_invalidate(), and flush its TLBs when they enter
+ * it again with another root: table memory is retired here, and no flush is
+ * asked for.
+ *
+ * An external page that external_reclaim() does not give back is lost: counted
+ * in zap->tables_lost, never freed. Of a poisoned MMU, private pages that are
+ * still mapped are given up: they are in zap->out with TDXC_E_IO.
  *
  * @param[in,out] mmu  MMU.
  * @param[in,out] cpu  CPU.
@@ -381,9 +392,11 @@ struct tdxc_roots_zap {
  *                     leaves must be gone and its KeyID be free (R39, R40).
  * @retval TDXC_OK      Done. @retval TDXC_E_AGAIN More to do: take zap->out
  *                      away and call again.
- * @retval TDXC_E_INVAL Wrong lock. @retval TDXC_E_BUSY A mirror root still maps
- *                      pages; nothing was done to it.
+ * @retval TDXC_E_INVAL Room 0 or wrong lock; nothing happened.
+ * @retval TDXC_E_BUSY  A mirror root still maps pages, and nothing was done to
+ *                      it: zap its memory and call again.
  * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
  */
 TDXC_MUST_CHECK int tdxc_zap_roots(struct tdxc_mmu *mmu,
 				   struct tdxc_mmu_cpu *cpu,
@@ -632,47 +645,74 @@ TDXC_MUST_CHECK int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 
 /**
  * @brief Write-protect a range of the direct root, so that writes fault.
- * @param[in,out] mmu  MMU. @param[in] root Direct root.
- * @param[in]     start First frame. @param[in] end One past the last.
- * @param[in]     lock #tdxc_lock
- * @param[out]    flush An entry lost W: flush the guest's TLBs.
- * @retval TDXC_E_INVAL A mirror root (R36), or a range; nothing changed.
+ *
+ * Large pages that reach beyond the range are protected whole. D bits stay.
+ *
+ * @param[in]     mmu   MMU. @param[in,out] root Direct root.
+ * @param[in,out] start First frame; afterwards the first that is not done.
+ * @param[in]     end   One past the last.
+ * @param[in]     lock  #tdxc_lock
+ * @param[out]    flush An entry lost W in this call: flush the guest's TLBs
+ *                      before the lock or the read-side section is left.
+ * @retval TDXC_OK      Nothing in the range is writable.
+ * @retval TDXC_E_AGAIN More to do, from @p start on.
+ * @retval TDXC_E_INVAL A mirror root (R36), a range, or a lock that is not
+ *                      held; nothing changed.
  * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
  */
-TDXC_MUST_CHECK int tdxc_mmu_write_protect(struct tdxc_mmu *mmu,
+TDXC_MUST_CHECK int tdxc_mmu_write_protect(const struct tdxc_mmu *mmu,
 					   struct tdxc_root *root,
-					   struct tdxc_gfn start,
+					   struct tdxc_gfn *start,
 					   struct tdxc_gfn end,
 					   enum tdxc_lock lock, bool *flush);
 
 /**
  * @brief Collect and clear D bits of up to 64 frames of the direct root.
- * @param[in,out] mmu   MMU. @param[in] root Direct root.
+ *
+ * A large page that is dirty is dirty for each of its frames and stays so: its
+ * D bit stands for frames that were not asked for, too.
+ *
+ * @param[in]     mmu   MMU. @param[in,out] root Direct root.
  * @param[in]     start First frame. @units{multiple of 64}
  * @param[in]     mask  Frames to look at: bit i is start + i.
  * @param[in]     lock  #tdxc_lock
- * @param[out]    dirty Bit i: frame start + i was dirty and is clean now.
- * @retval TDXC_E_INVAL A mirror root, or a range; nothing changed.
+ * @param[out]    dirty Bit i: frame start + i was dirty, and is clean now where
+ *                      it is no part of a large page. Not 0: flush the guest's
+ *                      TLBs, which remember D, before the lock or the read-side
+ *                      section is left.
+ * @retval TDXC_OK      All looked at.
+ * @retval TDXC_E_AGAIN An entry stayed frozen. What was collected is in
+ *                      @p dirty: keep it and call again.
+ * @retval TDXC_E_INVAL A mirror root, frames beyond the end, or a lock that is
+ *                      not held; nothing changed.
  * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
  */
-TDXC_MUST_CHECK int tdxc_mmu_clear_dirty(struct tdxc_mmu *mmu,
+TDXC_MUST_CHECK int tdxc_mmu_clear_dirty(const struct tdxc_mmu *mmu,
 					 struct tdxc_root *root,
 					 struct tdxc_gfn start, uint64_t mask,
 					 enum tdxc_lock lock, uint64_t *dirty);
 
 /**
  * @brief Whether a range of the direct root was accessed.
- * @param[in,out] mmu   MMU. @param[in] root Direct root.
- * @param[in]     start First frame. @param[in] end One past the last.
+ *
+ * A hint: entries that are just being changed are passed by, and no flush is
+ * needed.
+ *
+ * @param[in,out] root  Direct root, referenced.
+ * @param[in,out] start First frame; afterwards the first that is not done.
+ * @param[in]     end   One past the last.
  * @param[in]     clear Clear the A bits too.
- * @param[out]    young Some page was accessed.
+ * @param[out]    young Some page that this call looked at was accessed.
+ * @retval TDXC_OK      All looked at, or enough.
+ * @retval TDXC_E_AGAIN More to do, from @p start on.
  * @retval TDXC_E_INVAL A mirror root (R45), or a range; nothing changed.
  * @return #tdxc_err
  * @locks{none; inside a read-side section}
  */
-TDXC_MUST_CHECK int tdxc_mmu_age(struct tdxc_mmu *mmu, struct tdxc_root *root,
-				 struct tdxc_gfn start, struct tdxc_gfn end,
-				 bool clear, bool *young);
+TDXC_MUST_CHECK int tdxc_mmu_age(struct tdxc_root *root, struct tdxc_gfn *start,
+				 struct tdxc_gfn end, bool clear, bool *young);
 
 #ifdef __cplusplus
 }
