@@ -34,6 +34,9 @@
 #ifndef TREES
 #define TREES 1 /* 1: faults in private memory, 2: in both */
 #endif
+#ifndef HALVES
+#define HALVES 0 /* 1: one faulter for each */
+#endif
 #ifndef GFNS
 #define GFNS 3
 #endif
@@ -353,7 +356,9 @@ idle:
 		:: frame[0] == 3 || frame[1] == 3 -> fault_gfn[me] = 3
 		:: bug || !root_valid -> goto end
 		fi;
-#if TREES == 2
+#if TREES == 2 && HALVES
+		fault_tree[me] = me - 1;
+#elif TREES == 2
 		if
 		:: fault_tree[me] = 0
 		:: fault_tree[me] = 1
@@ -829,7 +834,7 @@ call:
 		:: op == BLOCK && r != BUSY -> blocked = blocked | (1 << i)
 		:: op == WB && r == OK ->
 			/* Clean, and the host's. */
-			CHECK(I_RET, X[s] == X_FREE);
+			CHECK(I_RET, X[s] == X_FREE && page[pre[s] - LEAF] == LENT);
 			page[pre[s] - LEAF] = HOST;
 			returned = returned | (1 << i)
 		:: else
@@ -960,7 +965,7 @@ flushed:
 		gate = 9;
 		tree = 0;
 		g = 0;
-#if MUTATION == 27
+#if MUTATION == 25
 		root_valid = false;
 		INVARIANTS();
 #endif
