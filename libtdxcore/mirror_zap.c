@@ -72,22 +72,21 @@ int tdxc_wait_thaw_(const struct tdxc_tree *tree, uint64_t gfn)
 static uint64_t take_pages(struct tdxc_take_ *t, uint64_t *slot, uint64_t n)
 {
 	struct tdxc_zapped *out = t->out + t->nr_out;
-	uint64_t gfn = t->cursor & ~t->strip;
-	uint64_t *const first = slot;
-	uint64_t *const end = slot + n;
+	const uint64_t gfn = t->cursor & ~t->strip;
 	size_t taken;
+	uint64_t i;
 
-	for (; slot < end; slot++, gfn++) {
-		uint64_t old = tdxc_load_once(slot);
+	for (i = 0; i < n; i++) {
+		uint64_t old = tdxc_load_once(&slot[i]);
 
 		if ((old & TDXC_SPTE_PRESENT) == 0) {
 			if (old == TDXC_SPTE_FROZEN_BITS)
 				break;
 			continue;
 		}
-		if (!tdxc_try_cmpxchg(slot, &old, TDXC_SPTE_EMPTY_BITS))
+		if (!tdxc_try_cmpxchg(&slot[i], &old, TDXC_SPTE_EMPTY_BITS))
 			break;
-		out->gfn.n = gfn;
+		out->gfn.n = gfn + i;
 		out->level = TDXC_LEVEL_4K;
 		out->status = TDXC_OK;
 		out->old.bits = old;
@@ -97,7 +96,7 @@ static uint64_t take_pages(struct tdxc_take_ *t, uint64_t *slot, uint64_t n)
 	taken = (size_t)(out - t->out) - t->nr_out;
 	t->nr_out += taken;
 	t->cpu->counts.pages[KIND_DIRECT][TDXC_LEVEL_4K] -= taken;
-	return (uint64_t)(slot - first);
+	return i;
 }
 
 /* Empty what is in the range of the leaf table below an entry. */
