@@ -136,7 +136,7 @@ static inline struct tdxc_found tdxc_lookup_inline(const struct tdxc_tree *tree,
 	uint64_t bits;
 	uint64_t n;
 
-	if (gfn.n >= tree->end)
+	if (TDXC_UNLIKELY(gfn.n >= tree->end))
 		return tdxc_found_(TDXC_SPTE_EMPTY_BITS, 0);
 	n = gfn.n | tree->alias;
 	below = tree->virt - TDXC_SPTE_TABLE_BITS;
@@ -144,22 +144,22 @@ static inline struct tdxc_found tdxc_lookup_inline(const struct tdxc_tree *tree,
 	if (tree->levels == 5) {
 		bits = tdxc_entry_(tree->pa + tree->virt, n >> 36);
 		table = bits + below;
-		if (!tdxc_is_child_(table))
+		if (TDXC_UNLIKELY(!tdxc_is_child_(table)))
 			return tdxc_found_(bits, 5);
 		bits = tdxc_entry_(table, (n >> 27) & 511);
 	} else {
 		bits = tdxc_entry_(tree->pa + tree->virt, n >> 27);
 	}
 	table = bits + below;
-	if (!tdxc_is_child_(table))
+	if (TDXC_UNLIKELY(!tdxc_is_child_(table)))
 		return tdxc_found_(bits, 4);
 	bits = tdxc_entry_(table, (n >> 18) & 511);
 	table = bits + below;
-	if (!tdxc_is_child_(table))
+	if (TDXC_UNLIKELY(!tdxc_is_child_(table)))
 		return tdxc_found_(bits, 3);
 	bits = tdxc_entry_(table, (n >> 9) & 511);
 	table = bits + below;
-	if (!tdxc_is_child_(table))
+	if (TDXC_UNLIKELY(!tdxc_is_child_(table)))
 		return tdxc_found_(bits, 2);
 	return tdxc_found_(tdxc_entry_(table, n & 511), 1);
 }

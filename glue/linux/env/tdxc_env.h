@@ -25,6 +25,7 @@
 
 #define TDXC_MUST_CHECK			    __must_check
 #define TDXC_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#define TDXC_UNLIKELY(condition)	    unlikely(condition)
 
 /* Functions, not macros: an argument of another width does not compile. */
 static inline uint64_t tdxc_load_once(const uint64_t *p)

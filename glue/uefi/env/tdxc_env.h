@@ -50,6 +50,7 @@ int memcmp(const void *a, const void *b, size_t n);
 
 #define TDXC_MUST_CHECK			    __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#define TDXC_UNLIKELY(condition)	    __builtin_expect(!!(condition), 0)
 
 /*
  * The compiler's builtins and not BaseLib's functions: those would bring Base.h

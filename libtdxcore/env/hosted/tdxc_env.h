@@ -3,7 +3,8 @@
  * Need: uint8_t..uint64_t, size_t, bool, true, false, NULL;
  *       memcpy, memset, memmove, memcmp (declared; compilers emit calls to
  *       them whatever the source says);
- *       TDXC_MUST_CHECK, TDXC_STATIC_ASSERT(condition, text);
+ *       TDXC_MUST_CHECK, TDXC_STATIC_ASSERT(condition, text),
+ *       TDXC_UNLIKELY(condition);
  *       six atomics on uint64_t, ordering in the name (see below).
  *
  * This is the environment header of C11 user space. Each platform brings its
@@ -17,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TDXC_MUST_CHECK __attribute__((warn_unused_result))
+#define TDXC_MUST_CHECK		 __attribute__((warn_unused_result))
+#define TDXC_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* C++ has its own rules for declaring libc's functions again. */
 #ifdef __cplusplus
