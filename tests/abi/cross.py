@@ -245,7 +245,8 @@ CONTROL = ("#include <tdxc_env.h>\n"
            "\twhile (!tdxc_try_cmpxchg(to, &old, old + 1))\n"
            "\t\ttdxc_relax();\n"
            "\ttdxc_store_release(to, tdxc_load_acquire(to + 1));\n"
-           "\treturn TDXC_UNLIKELY(tdxc_xchg(to, UINT64_MAX) != 1);\n}\n")
+           "\tif (TDXC_UNLIKELY(n == 0))\n\t\treturn 0;\n"
+           "\treturn tdxc_xchg(to, UINT64_MAX) != UINT32_MAX;\n}\n")
 # What EDK2's Base.h and ProcessorBind.h have already said by then.
 EDK2_NAMES = ("typedef unsigned long long UINT64;\n"
               "typedef unsigned char BOOLEAN;\n"
