@@ -10,7 +10,7 @@
 
 The protocol must hold every property; each mutation must break the one that is
 named with it, which then is the only property that is on. Prints the states
-explored and the time of each run. The last line is `N passed, N failed`.
+explored, the time with building, and the memory of each run. The last line is `N passed, N failed`.
 """
 import argparse
 import concurrent.futures
@@ -245,11 +245,11 @@ def verdict(run, text):
 
 
 def verify(run, folder):
-    """Build and run; return (complaint or None, states, seconds)."""
+    """Build and run; return (complaint or None, states, seconds, MiB)."""
     folder.mkdir(parents=True, exist_ok=True)
     mib = LARGE_MIB if run.large else MEMORY_MIB
     begin = time.monotonic()
-    complaint, states = build(run, folder, mib), 0
+    complaint, states, used = build(run, folder, mib), 0, 0
     if complaint is None:
         bits = "27" if run.large else "23" if run.expected is None else "20"
         words = ["./pan", "-m3000000" if run.large else "-m1000000",
@@ -262,7 +262,9 @@ def verify(run, folder):
         complaint = verdict(run, text)
         found = re.search(r"([\d.e+]+) states, stored", text)
         states = int(float(found[1])) if found else 0
-    return complaint, states, time.monotonic() - begin
+        found = re.search(r"([\d.]+)\s+total actual memory", text)
+        used = float(found[1]) if found else 0
+    return complaint, states, time.monotonic() - begin, used
 
 
 def main():
@@ -285,10 +287,10 @@ def main():
         jobs = {pool.submit(verify, run, top / str(number)): run
                 for number, run in enumerate(runs)}
         for job in concurrent.futures.as_completed(jobs):
-            complaint, states, seconds = job.result()
+            complaint, states, seconds, used = job.result()
             word = "FAIL" if complaint else "ok  "
-            print(f"{word} {states:>9} states {seconds:6.1f} s  "
-                  f"{jobs[job].name()}"
+            print(f"{word} {states:>9} states {seconds:6.1f} s {used:5.0f} "
+                  f"MiB  {jobs[job].name()}"
                   f"{'; ' + complaint if complaint else ''}", flush=True)
             passed += not complaint
             failed += bool(complaint)
