@@ -194,13 +194,19 @@ static void watch_begin(struct watch *w)
 static void watch_end(struct watch *w)
 {
 	const uint64_t *now = (const uint64_t *)(const void *)c.memory;
-	size_t words = (size_t)MIRROR_CASE_TABLES * PAGE / sizeof(*now);
 	uint32_t written = 0;
-	size_t i;
+	uint32_t table;
+	uint32_t i;
 
 	protect(w, PROT_READ | PROT_WRITE);
-	for (i = 0; i < words; i++)
-		written += now[i] != w->before[i];
+	for (table = 0; table < MIRROR_CASE_TABLES; table++) {
+		size_t first = (size_t)table * TDXC_ENTRIES;
+
+		if (c.table[table] == MIRROR_PAGE_FREE)
+			continue;
+		for (i = 0; i < TDXC_ENTRIES; i++)
+			written += now[first + i] != w->before[first + i];
+	}
 	ck_assert_uint_eq(written, w->nr);
 	for (i = 0; i < w->nr; i++)
 		ck_assert_uint_eq(*w->slots[i], TDXC_SPTE_EMPTY_BITS);
