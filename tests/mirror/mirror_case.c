@@ -173,15 +173,18 @@ static uint64_t table_external(void *ctx, uint64_t pa)
 
 /* ---- lock, sequence, attributes ---- */
 
+static bool holds(const struct mirror_case *c, enum tdxc_lock lock)
+{
+	return c->exclusive_held ||
+	       (lock == TDXC_LOCK_SHARED && c->shared_held);
+}
+
 static bool lock_held(void *ctx, enum tdxc_lock lock)
 {
 	struct mirror_case *c = ctx;
 	int err;
 
-	if (injected(c, MIRROR_LOCK, &err))
-		return false;
-	return c->exclusive_held ||
-	       (lock == TDXC_LOCK_SHARED && c->shared_held);
+	return !injected(c, MIRROR_LOCK, &err) && holds(c, lock);
 }
 
 static bool overlaps(const struct mirror_range *range, uint64_t start,
@@ -362,7 +365,7 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 		wrong(c, "an external change outside a frozen window");
 	if (tdxc_mmu_is_poisoned(&c->mmu))
 		wrong(c, "an external change after an unknown outcome");
-	if (!lock_held(c, change->lock))
+	if (!holds(c, change->lock))
 		wrong(c, "the external tree is told of a lock nobody holds");
 	if ((change->gfn.n & (tdxc_level_frames(change->level) - 1)) != 0 ||
 	    (change->gfn.n & tdxc_alias_bit(c->mmu.config.levels)) != 0)
@@ -401,7 +404,7 @@ static void external_remove(void *ctx, struct tdxc_external_leaf *leaves,
 
 	if (n == 0 || n > TDXC_MMU_BATCH)
 		wrong(c, "a batch of a wrong size is removed");
-	if (!any_frozen(c) || !lock_held(c, lock))
+	if (!any_frozen(c) || !holds(c, lock))
 		wrong(c, "leaves are removed by nobody who may");
 	for (i = 0; i < n; i++) {
 		bool applied = c->inject[MIRROR_REMOVE].applied;
@@ -436,19 +439,18 @@ static int external_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,
 	struct mirror_case *c = ctx;
 	struct mirror_node *node = node_at(c, gfn.n, level + 1);
 	uint64_t i = (external - MIRROR_CASE_EXTERNAL_PA) / PAGE;
-	int err;
+	int err = TDXC_OK;
 
 	if (i >= MIRROR_CASE_TABLES || node->kind != MIRROR_NODE_TABLE ||
 	    node->value != external || c->external[i] != MIRROR_PAGE_LENT)
 		wrong(c, "a table is reclaimed that is not there");
 	else if (!is_bare(c, gfn.n, level + 1))
 		wrong(c, "a table is reclaimed before what is below it");
-	else if (injected(c, MIRROR_RECLAIM, &err))
-		return err;
-	else
+	else if (!injected(c, MIRROR_RECLAIM, &err))
 		c->external[i] = MIRROR_PAGE_FREE;
+	/* The tree goes on without a page that is lost. */
 	node->kind = MIRROR_NODE_FREE;
-	return TDXC_OK;
+	return err;
 }
 
 /* ---- up and down ---- */
@@ -530,16 +532,23 @@ struct tdxc_fault mirror_case_fault(const struct mirror_case *c, uint64_t gfn,
 	return fault;
 }
 
+int mirror_case_ready(struct mirror_case *c, uint32_t cpu, bool is_private)
+{
+	return tdxc_mmu_topup(&c->mmu, &c->cpu[cpu],
+			      is_private ? TDXC_MEMORY_PRIVATE
+					 : TDXC_MEMORY_SHARED);
+}
+
 int mirror_case_do(struct mirror_case *c, uint32_t cpu,
 		   const struct tdxc_fault *fault)
 {
 	enum tdxc_roots kind =
 		fault->is_private ? TDXC_ROOTS_MIRROR : TDXC_ROOTS_DIRECT;
 	struct tdxc_root *root = mirror_case_root(c, kind);
-	int err = tdxc_mmu_topup(&c->mmu, &c->cpu[cpu],
-				 fault->is_private ? TDXC_MEMORY_PRIVATE
-						   : TDXC_MEMORY_SHARED);
+	int err = TDXC_OK;
 
+	if (!any_frozen(c))
+		err = mirror_case_ready(c, cpu, fault->is_private);
 	if (err == TDXC_OK)
 		err = tdxc_mmu_fault(&c->mmu, root, &c->cpu[cpu], fault,
 				     TDXC_LOCK_SHARED);
