@@ -112,7 +112,10 @@ struct tdxc_root *mirror_case_root(struct mirror_case *c, enum tdxc_roots kind);
 /* The usual fault: a read of a page that is there, now. */
 struct tdxc_fault mirror_case_fault(const struct mirror_case *c, uint64_t gfn,
 				    bool is_private);
-/* Top up a CPU and let it fault, with the lock shared. */
+/* Top up a CPU. */
+int mirror_case_ready(struct mirror_case *c, uint32_t cpu, bool is_private);
+/* Top up a CPU, unless inside a hook, and let it fault, with the lock shared.
+ */
 int mirror_case_do(struct mirror_case *c, uint32_t cpu,
 		   const struct tdxc_fault *fault);
 
