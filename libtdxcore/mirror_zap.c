@@ -414,6 +414,9 @@ int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 	if (err != TDXC_OK || zap->start.n >= zap->end.n)
 		return err;
 	zap->visits = TDXC_MMU_VISITS;
+	/* A full barrier: either the fault sees the caller's invalidation, or
+	 * its frozen entry is seen here (tests/model/order.pml). */
+	(void)tdxc_xchg(&zap->fence, 1);
 	if (!zap->started) {
 		zap->started = true;
 		zap->root = 0;

@@ -146,7 +146,8 @@ struct tdxc_mmu_ops {
 	bool (*lock_held)(void *ctx, enum tdxc_lock lock);
 	/** @brief Whether a fault must not be completed: memory it concerns was
 	 *  invalidated since fault->sequence, or is not (private or shared) as
-	 *  the fault believes. Called in the frozen window.
+	 *  the fault believes. Called in the frozen window; its reads must not
+	 *  be moved before the freeze: acquire, or stronger.
 	 *  @param[in] ctx The port's. @param[in] fault The fault.
 	 *  @param[in] gfn First frame. @param[in] level Level of the entry.
 	 *  @return true: the fault is retried. */
@@ -592,6 +593,7 @@ struct tdxc_zap {
 	 *  before the lock or the read-side section is left. */
 	bool flush;
 	/** @cond private */
+	uint64_t fence;
 	uint32_t root;
 	uint64_t cursor;
 	uint64_t visits;
@@ -608,9 +610,9 @@ struct tdxc_zap {
  * A leaf that lies partly outside the range is unmapped whole in the direct
  * root, and in the mirror refused with TDXC_E_EXIST: split it first.
  *
- * The caller has begun an invalidation, and a full memory barrier has made it
- * visible to the port's is_stale(): a fault that has not frozen its entry yet
- * will find itself stale, and a fault that has is waited for. An entry that
+ * The caller has begun an invalidation that its is_stale() knows of; the call
+ * starts with a full memory barrier, so that a fault that has not frozen its
+ * entry yet finds itself stale, and one that has is waited for. An entry that
  * stays frozen for TDXC_MMU_SPINS looks ends the call with TDXC_E_AGAIN.
  *
  * Private pages are removed in batches, one external_remove() for each. A page

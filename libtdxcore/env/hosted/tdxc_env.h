@@ -51,18 +51,33 @@ static inline void tdxc_store_release(uint64_t *p, uint64_t value)
 	__atomic_store_n(p, value, __ATOMIC_RELEASE);
 }
 
+/* What C calls sequentially consistent lets later plain reads pass an exchange
+ * on processors that build it of two instructions; on x86 nothing passes. */
+static inline void tdxc_fully_ordered_(void)
+{
+#if !defined(__x86_64__) && !defined(__i386__)
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /* Replace *old by `value`, fully ordered; on failure *old is what stands
  * there. */
 static inline bool tdxc_try_cmpxchg(uint64_t *p, uint64_t *old, uint64_t value)
 {
-	return __atomic_compare_exchange_n(p, old, value, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	bool done = __atomic_compare_exchange_n(
+		p, old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+
+	tdxc_fully_ordered_();
+	return done;
 }
 
 /* Replace whatever stands there, fully ordered; returns it. */
 static inline uint64_t tdxc_xchg(uint64_t *p, uint64_t value)
 {
-	return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
+	uint64_t old = __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
+
+	tdxc_fully_ordered_();
+	return old;
 }
 
 /* A hint in a spin loop. */
