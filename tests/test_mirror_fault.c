@@ -1342,7 +1342,7 @@ static void watch_it(void *arg)
  */
 START_TEST(h3_the_entry_is_frozen_from_before_the_page_is_added_to_after)
 {
-	struct watch watch = {GFN, 1, 0, {{0}, 0}, -1};
+	struct watch watch = {.gfn = GFN, .level = 1, .kind = -1};
 	uint32_t hook;
 
 	for (hook = MIRROR_STALE; hook <= MIRROR_SET; hook++) {
@@ -1361,7 +1361,7 @@ END_TEST
 
 START_TEST(s002_9_the_entry_is_frozen_while_the_module_call_runs)
 {
-	struct watch watch = {GFN, 1, 0, {{0}, 0}, -1};
+	struct watch watch = {.gfn = GFN, .level = 1, .kind = -1};
 	uint32_t at;
 
 	for (at = 1; at <= 4; at++) {
