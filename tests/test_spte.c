@@ -117,7 +117,7 @@ END_TEST
 
 /* kvm-mirror-mmu.md 11.1 H24: nor does it have a bit that a filter by
  * permission, A or D looks at, nor an address. */
-START_TEST(H24_no_predicate_holds_for_a_frozen_entry)
+START_TEST(h24_no_predicate_holds_for_a_frozen_entry)
 {
 	const struct tdxc_spte s = tdxc_spte_frozen();
 
@@ -403,7 +403,7 @@ static TCase *kinds_case(void)
 	TCase *tc = tcase_create("kinds");
 
 	tcase_add_test(tc, each_predicate_holds_for_its_own_entries_alone);
-	tcase_add_test(tc, H24_no_predicate_holds_for_a_frozen_entry);
+	tcase_add_test(tc, h24_no_predicate_holds_for_a_frozen_entry);
 	tcase_add_test(
 		tc, R44_a_frozen_entry_is_absent_for_who_looks_at_permissions);
 	tcase_add_loop_test(tc, I_ENC_frozen_is_no_leaf_of_a_direct_root, 1, 4);
