@@ -276,10 +276,8 @@ static int populate_piece(struct populate *w)
 		return populate_table(w, &at);
 	if (at.old.bits != TDXC_SPTE_EMPTY_BITS)
 		return populate_met(w, &at);
-	if (level > TDXC_LEVEL_4K) {
-		w->f.level = at.level;
+	if (level > TDXC_LEVEL_4K)
 		return populate_entry(w, &at);
-	}
 	if (w->m.kind == KIND_DIRECT)
 		return populate_fill(w, &at);
 	err = tdxc_grow_(&w->m, TDXC_LEVEL_4K, &at);

@@ -720,9 +720,31 @@ START_TEST(memory_takes_the_place_of_mmio_but_not_the_other_way_round)
 				  shared_at(GFN).pa);
 		before = mirror_case_digest(&c);
 		ck_assert_int_eq(handle(&fault), TDXC_E_EXIST);
+		/* whatever its address says */
+		fault.pa = shared_at(GFN).pa;
+		ck_assert_int_eq(handle(&fault), TDXC_E_EXIST);
 		mirror_case_invalidate(&c, GFN, GFN + 1);
 		ck_assert_int_eq(handle(&fault), TDXC_FAULT_RETRY);
 		ck_assert_uint_eq(mirror_case_digest(&c), before);
+		down();
+	}
+}
+END_TEST
+
+START_TEST(mmio_is_4_kib_wherever_it_is)
+{
+	uint32_t i;
+
+	for (i = 0; i < 6; i++) {
+		struct tdxc_fault fault;
+
+		up();
+		if (i & 1)
+			expect(shared_at(GFN ^ 1), TDXC_FAULT_FIXED);
+		fault = mmio_at(GFN, 7);
+		fault.level = i / 2 + 1;
+		ck_assert_int_eq(handle(&fault), TDXC_FAULT_EMULATE);
+		expect_entry(&fault, 1, tdxc_spte_mmio(&c.mmu.mmio, 7).bits);
 		down();
 	}
 }
@@ -1177,6 +1199,7 @@ START_TEST(r5_a_fatal_error_restores_the_entry_and_stops_external_changes)
 
 		up();
 		expect(private_at(GFN ^ 1), TDXC_FAULT_FIXED);
+		expect(shared_at(GFN ^ 1), TDXC_FAULT_FIXED);
 		fault = large(private_at(GFN ^ (i & 2 ? 512 : 0)),
 			      i & 2 ? TDXC_LEVEL_2M : TDXC_LEVEL_4K);
 		mirror_case_fail(&c, MIRROR_SET, 1, TDXC_E_IO);
@@ -1957,6 +1980,7 @@ static TCase *mmio_case(void)
 	tcase_add_test(t, mmio_is_remembered_with_its_generation);
 	tcase_add_test(
 		t, memory_takes_the_place_of_mmio_but_not_the_other_way_round);
+	tcase_add_test(t, mmio_is_4_kib_wherever_it_is);
 	tcase_add_test(t, stale_mmio_is_not_installed);
 	return t;
 }

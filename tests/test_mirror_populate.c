@@ -598,6 +598,13 @@ START_TEST(r42_without_tables_in_reserve_it_says_so_or_goes_on_later)
 				 TDXC_E_NOMEM);
 		ck_assert_int_eq(finish(&p), TDXC_OK);
 		ck_assert_uint_eq(p.mapped, 2048);
+		/* what needed no table was progress */
+		tdxc_mmu_release(&c.mmu, &c.cpu[0]);
+		p = range(BASE, 3000, TDXC_LEVEL_4K, i);
+		ck_assert_int_eq(tdxc_mmu_populate(&c.mmu, root, &c.cpu[0], &p,
+						   TDXC_LOCK_SHARED),
+				 TDXC_E_AGAIN);
+		ck_assert_uint_eq(p.done, 2048);
 		down();
 	}
 }
