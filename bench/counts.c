@@ -24,25 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmu_port.h"
+
 #define FIRST	  (5ull << 18 | 77 << 9) /* frame */
 #define MEMORY_PA (3ull << 40)
-#define TABLE_PA  (1ull << 40)
-#define LEVELS	  4
 #define SEED	  1
-
-/* What the compiler may not know the value of. */
-#define OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 static uint64_t nr;    /* operations */
 static uint64_t *gfns; /* in random order */
-
-static void must(bool good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "counts: %s\n", what);
-	exit(EXIT_FAILURE);
-}
 
 static void *get(size_t bytes)
 {
@@ -55,13 +44,6 @@ static void *get(size_t bytes)
 static uint64_t pa_of(uint64_t gfn)
 {
 	return MEMORY_PA + gfn * 4096;
-}
-
-static struct tdxc_gfn frame(uint64_t n)
-{
-	struct tdxc_gfn gfn = {n};
-
-	return gfn;
 }
 
 static void shuffle_gfns(void)
@@ -83,110 +65,16 @@ static void shuffle_gfns(void)
 
 /* --- an MMU on a port that does nothing ---------------------------------- */
 
-static char *table_memory;
-static uint64_t table_bytes;
-static uint64_t table_next;
-
-static int table_alloc(void *ctx, bool mirror, struct tdxc_mmu_table *table)
-{
-	(void)ctx;
-	must(table_next < table_bytes, "too few tables");
-	table->pa = TABLE_PA + table_next;
-	table->external = mirror ? TABLE_PA + table_next : 0;
-	table_next += 4096;
-	return TDXC_OK;
-}
-
-static void table_free(void *ctx, const struct tdxc_mmu_table *table)
-{
-	(void)ctx;
-	(void)table;
-}
-
-static uint64_t table_external(void *ctx, uint64_t pa)
-{
-	(void)ctx;
-	return pa;
-}
-
-static bool lock_held(void *ctx, enum tdxc_lock lock)
-{
-	(void)ctx;
-	(void)lock;
-	return true;
-}
-
-static bool is_stale(void *ctx, const struct tdxc_fault *fault,
-		     struct tdxc_gfn gfn, uint32_t level)
-{
-	(void)ctx;
-	(void)fault;
-	(void)gfn;
-	(void)level;
-	return false;
-}
-
-static int external_set(void *ctx, const struct tdxc_external_change *change)
-{
-	(void)ctx;
-	(void)change;
-	return TDXC_OK;
-}
-
-static void external_remove(void *ctx, struct tdxc_external_leaf *leaves,
-			    size_t n, enum tdxc_lock lock)
-{
-	(void)ctx;
-	(void)leaves;
-	(void)n;
-	(void)lock;
-}
-
-static int external_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,
-			    uint64_t external)
-{
-	(void)ctx;
-	(void)gfn;
-	(void)level;
-	(void)external;
-	return TDXC_OK;
-}
-
-static const struct tdxc_mmu_ops ops = {
-	TDXC_ABI,  table_alloc, table_free,   table_free,      table_external,
-	lock_held, is_stale,	external_set, external_remove, external_reclaim,
-};
-
+static struct mmu_port port;
 static struct tdxc_mmu mmu;
 static struct tdxc_mmu_cpu cpu;
 static struct tdxc_root *root;
 
 static void make_mmu(enum tdxc_roots kind)
 {
-	struct tdxc_mmu_config config = {0};
-
-	table_bytes = (nr / 512 + 64) * 4096;
-	table_memory = get(table_bytes);
-	config.abi = TDXC_ABI;
-	config.levels = LEVELS;
-	config.ops = &ops;
-	config.virt = (uint64_t)(size_t)table_memory - TABLE_PA;
-	config.td = true;
-	config.end = tdxc_alias_bit(LEVELS);
-	must(tdxc_mmu_init(&mmu, &config) == TDXC_OK, "no MMU");
-	must(tdxc_root_get(&mmu, kind, &root) == TDXC_OK, "no root");
-}
-
-static struct tdxc_fault fault_like(bool is_private)
-{
-	struct tdxc_fault fault = {0};
-
-	fault.level = TDXC_LEVEL_4K;
-	fault.memory_type = 6;
-	fault.is_private = is_private;
-	fault.write = true;
-	fault.host_writable = true;
-	return fault;
+	port.bytes = (nr / 512 + 64) * 4096;
+	port.memory = get(port.bytes);
+	root = port_mmu(&port, &mmu, kind);
 }
 
 static void top_up(enum tdxc_memory memory)
@@ -239,7 +127,7 @@ static void loop_populate(void)
 	struct tdxc_populate p = {0};
 	int err;
 
-	p.like = fault_like(false);
+	p.like = port_fault(false);
 	p.start = frame(FIRST);
 	p.frames = nr;
 	p.pages = pages;
@@ -275,7 +163,7 @@ static inline void lookups(struct tdxc_found (*lookup)(const struct tdxc_tree *,
 	OPAQUE(tree);
 	for (i = 0; i < nr; i++) {
 		uint64_t want = pa_of(gfns[i]) + flags;
-		struct tdxc_found found = {{want}, 1};
+		struct tdxc_found found = {1, {want}};
 
 		if (lookup)
 			found = lookup(tree, frame(gfns[i]));
@@ -306,7 +194,7 @@ static inline void faults(bool is_private, bool call)
 {
 	enum tdxc_memory memory =
 		is_private ? TDXC_MEMORY_PRIVATE : TDXC_MEMORY_SHARED;
-	struct tdxc_fault fault = fault_like(is_private);
+	struct tdxc_fault fault = port_fault(is_private);
 	uint64_t i;
 
 	for (i = 0; i < nr; i++) {
@@ -416,7 +304,7 @@ static uint64_t empty_call(void *ctx, uint64_t rax,
 static inline void seamcalls(bool call)
 {
 	const struct tdxc_seamcall_ops call_ops = {TDXC_ABI, empty_call};
-	const struct tdxc_seamcall_port port = {&call_ops, NULL};
+	const struct tdxc_seamcall_port empty = {&call_ops, NULL};
 	const struct tdxc_seamcall_limits limits = tdxc_seamcall_limits_usual();
 	struct tdxc_seamcall_regs regs = {0};
 	struct tdxc_seamcall_diag diag = {0};
@@ -428,7 +316,7 @@ static inline void seamcalls(bool call)
 		regs.rcx = pa_of(gfns[i]);
 		__asm__ volatile("" : : "r"(&regs), "r"(&diag) : "memory");
 		if (call)
-			err = tdxc_seamcall(&port, TDXC_MEM_PAGE_AUG, &regs,
+			err = tdxc_seamcall(&empty, TDXC_MEM_PAGE_AUG, &regs,
 					    TDXC_SEAMCALL_RET, &limits, &diag);
 		else
 			OPAQUE(err);

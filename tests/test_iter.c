@@ -208,7 +208,7 @@ static void model_walk(const uint64_t *table, uint32_t level, uint64_t base,
 
 static struct tdxc_found model_lookup(uint64_t gfn)
 {
-	struct tdxc_found found = {{TDXC_SPTE_EMPTY_BITS}, 0};
+	struct tdxc_found found = {0, {TDXC_SPTE_EMPTY_BITS}};
 	const uint64_t *table = tables[0];
 	uint32_t level;
 

@@ -66,8 +66,8 @@ static inline struct tdxc_tree tdxc_tree_whole(const struct tdxc_tree *tree)
 
 /** What a lookup found: passed in registers. */
 struct tdxc_found {
+	uint64_t level; /**< Of the entry; 0: the frame is out of bounds. */
 	struct tdxc_spte spte; /**< The last entry read. */
-	uint64_t level;	       /**< Its level; 0: the frame is out of bounds. */
 };
 
 /**
@@ -95,7 +95,7 @@ static inline uint32_t tdxc_table_index(uint64_t gfn, uint32_t level)
 /** @cond private */
 static inline struct tdxc_found tdxc_found_(uint64_t bits, uint64_t level)
 {
-	struct tdxc_found found = {{bits}, level};
+	struct tdxc_found found = {level, {bits}};
 
 	return found;
 }
