@@ -7,6 +7,8 @@
 #include <tdxcore/err.h>
 #include <tdxcore/version.h>
 
+#define TABLE_BYTES 4096u
+
 static bool ops_ok(const struct tdxc_mmu_ops *ops)
 {
 	return ops != NULL && ops->abi == TDXC_ABI &&
@@ -28,7 +30,8 @@ int tdxc_mmu_init(struct tdxc_mmu *mmu, const struct tdxc_mmu_config *config)
 {
 	if (config->abi != TDXC_ABI || !ops_ok(config->ops) ||
 	    config->levels < 4 || config->levels > TDXC_MAX_LEVELS ||
-	    config->end == 0 || config->end > most_frames(config))
+	    config->end == 0 || config->end > most_frames(config) ||
+	    (config->virt & (TABLE_BYTES - 1)) != 0)
 		return TDXC_E_INVAL;
 	memset(mmu, 0, sizeof(*mmu));
 	mmu->config = *config;

@@ -201,14 +201,24 @@ static void fill_contiguous(uint64_t *entries, uint64_t first, uint64_t n)
 		entries[i] = first + (i << 12);
 }
 
+/* A cache line at a time, which halves the instructions. */
+#define FILL_AT_ONCE 8u
+
 /* Bits of the addresses that are not those of pages. */
 static uint64_t fill_pages(uint64_t *entries, uint64_t leaf,
 			   const uint64_t *pages, uint64_t n)
 {
 	uint64_t all = 0;
-	uint64_t i;
+	uint64_t i = 0;
+	uint32_t k;
 
-	for (i = 0; i < n; i++) {
+	for (; n - i >= FILL_AT_ONCE; i += FILL_AT_ONCE) {
+		for (k = 0; k < FILL_AT_ONCE; k++) {
+			all |= pages[i + k];
+			entries[i + k] = leaf | pages[i + k];
+		}
+	}
+	for (; i < n; i++) {
 		all |= pages[i];
 		entries[i] = leaf | pages[i];
 	}

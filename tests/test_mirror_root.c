@@ -53,6 +53,40 @@ static int zapped(struct tdxc_root *root)
 /* ---- classes ---- */
 
 /* kvm-mirror-mmu.md 1.2: INVALID is a modifier, not a class. */
+START_TEST(a_malformed_configuration_is_refused)
+{
+	struct tdxc_mmu_config bad;
+	struct tdxc_mmu_config good;
+	struct tdxc_mmu_ops ops;
+	struct tdxc_mmu mmu;
+
+	up(4, false);
+	good = c.mmu.config;
+	ops = *good.ops;
+#define REFUSED(change)                                                        \
+	do {                                                                   \
+		bad = good;                                                    \
+		bad.change;                                                    \
+		ck_assert_int_eq(tdxc_mmu_init(&mmu, &bad), TDXC_E_INVAL);     \
+	} while (0)
+	REFUSED(abi = TDXC_ABI + 1);
+	REFUSED(levels = 3);
+	REFUSED(levels = TDXC_MAX_LEVELS + 1);
+	REFUSED(end = 0);
+	REFUSED(end = tdxc_alias_bit(5) + 1);
+	REFUSED(virt += 8);
+	REFUSED(ops = NULL);
+	ops.abi++;
+	REFUSED(ops = &ops);
+	ops.abi--;
+	ops.is_stale = NULL;
+	REFUSED(ops = &ops);
+#undef REFUSED
+	ck_assert_int_eq(tdxc_mmu_init(&mmu, &good), TDXC_OK);
+	down();
+}
+END_TEST
+
 START_TEST(s002_11_a_root_matches_its_class_and_invalid_ones_if_asked)
 {
 	static const struct {
@@ -422,6 +456,7 @@ static Suite *root_suite(void)
 		s002_11_a_root_matches_its_class_and_invalid_ones_if_asked);
 	tcase_add_test(classes,
 		       s002_11_invalidation_takes_the_classes_it_is_told);
+	tcase_add_test(classes, a_malformed_configuration_is_refused);
 	tcase_add_test(classes, invalidation_wants_a_class_and_the_lock_alone);
 	tcase_add_test(classes, s002_1_two_roots_map_the_two_halves);
 	tcase_add_test(classes,

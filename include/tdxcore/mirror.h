@@ -181,7 +181,8 @@ struct tdxc_mmu_config {
 	uint32_t levels;		/**< 4 or 5. */
 	const struct tdxc_mmu_ops *ops; /**< Kept by reference. */
 	void *ctx;			/**< First argument of the ops. */
-	/** Virtual minus physical address of table memory. */
+	/** Virtual minus physical address of table memory.
+	 *  @units{bytes, multiple of 4 KiB} */
 	uint64_t virt;
 	/** The guest has private memory: a mirror root, an alias bit. */
 	bool td;
@@ -249,7 +250,8 @@ struct tdxc_mmu {
  * @param[out] mmu    Fully overwritten.
  * @param[in]  config Copied.
  * @retval TDXC_OK      Made.
- * @retval TDXC_E_INVAL abi, levels, end, or an op is missing; unchanged.
+ * @retval TDXC_E_INVAL abi, levels, end or virt, or an op is missing;
+ * unchanged.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_mmu_init(struct tdxc_mmu *mmu,
