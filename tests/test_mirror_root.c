@@ -3,6 +3,7 @@
  * Roots: which there are, who refers to them, how they become invalid and go.
  */
 #include <tdxcore/err.h>
+#include <tdxcore/version.h>
 
 #include <check.h>
 #include <stdlib.h>
