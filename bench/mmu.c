@@ -16,7 +16,9 @@
  * where they do not, 128 MiB; `sequential`, `random`, or a `chain`: each frame
  * is what the entry before maps. `called` is tdxc_lookup(), else it is inlined.
  *
- *   mmu [--quick] [--json] [--svg FILE]
+ *   mmu [--quick] [--json | --columns]
+ *
+ * --columns is what bench/mmu.gp draws: ./dev plot.
  *
  * --quick: little of each, to show that it runs. ratio is the cost divided by
  * the limit's, or for `speed-up` the limit's by the cost. A ratio that is not
@@ -695,67 +697,20 @@ static void print_json(void)
 	printf("]\n");
 }
 
-/* Ratios from 1/2 to 64, by their logarithm. */
-#define PLOT_LEFT   250
-#define PLOT_OCTAVE 80.0
-#define PLOT_ROW    20
-#define PLOT_RIGHT  (PLOT_LEFT + 560)
-
-static double plot_x(double ratio)
+/* For bench/mmu.gp: what it is called, its ratio, what is wanted. */
+static void print_columns(void)
 {
-	double x = PLOT_LEFT;
-
-	/* Straight between powers of two; no libm for a picture. */
-	for (ratio *= 2; ratio >= 2 && x < PLOT_RIGHT; ratio /= 2)
-		x += PLOT_OCTAVE;
-	return ratio < 1 ? PLOT_LEFT : x + (ratio - 1) * PLOT_OCTAVE;
-}
-
-static void plot_row(FILE *to, const struct result *r, int y)
-{
-	double one = plot_x(1);
-	double end = plot_x(r->ratio);
-
-	fprintf(to,
-		"<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n"
-		"<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"12\" "
-		"fill=\"%s\"/>\n",
-		PLOT_LEFT - 8, y + 11, r->contest->name, one < end ? one : end,
-		y + 1, one < end ? end - one : one - end,
-		is_good(r) ? "#4a7" : "#c44");
-	if (r->contest->wanted > 0)
-		fprintf(to,
-			"<path d=\"M%.1f %d v14\" stroke=\"#000\" "
-			"stroke-width=\"2\"/>\n",
-			plot_x(r->contest->wanted), y);
-	fprintf(to, "<text x=\"%d\" y=\"%d\">%.2f x %s%s</text>\n",
-		PLOT_RIGHT + 12, y + 11, r->ratio, r->contest->limit,
-		r->contest->speed_up ? ", faster" : "");
-}
-
-static void print_plot(const char *path)
-{
-	FILE *to = fopen(path, "w");
-	int height = (int)nr_results * PLOT_ROW + 50;
-	double ratio;
 	size_t i;
 
-	must(to != NULL, path);
-	fprintf(to,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1050\" "
-		"height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n"
-		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-		height);
-	for (ratio = 0.5; ratio <= 64; ratio *= 2)
-		fprintf(to,
-			"<path d=\"M%.1f 24 V%d\" stroke=\"#ccc\"/>\n"
-			"<text x=\"%.1f\" y=\"18\" text-anchor=\"middle\">"
-			"%g</text>\n",
-			plot_x(ratio), height - 20, plot_x(ratio), ratio);
-	for (i = 0; i < nr_results; i++)
-		plot_row(to, &results[i], 28 + (int)i * PLOT_ROW);
-	fprintf(to, "</svg>\n");
-	must(fclose(to) == 0, path);
+	for (i = 0; i < nr_results; i++) {
+		const struct result *r = &results[i];
+
+		printf("%s\t%.3f\t", r->contest->name, r->ratio);
+		if (r->contest->wanted > 0)
+			printf("%.2f\n", r->contest->wanted);
+		else
+			printf("?\n");
+	}
 }
 
 /* ------------------------------------------------------------------------- */
@@ -782,8 +737,7 @@ static void hold_all(void)
 
 int main(int argc, char **argv)
 {
-	const char *plot = NULL;
-	bool json = false;
+	void (*print)(void) = print_table;
 	int i;
 
 	for (i = 1; i < argc; i++) {
@@ -794,21 +748,16 @@ int main(int argc, char **argv)
 			least_reps = 1;
 			most_reps = 1;
 		} else if (strcmp(argv[i], "--json") == 0) {
-			json = true;
-		} else if (strcmp(argv[i], "--svg") == 0 && i + 1 < argc) {
-			plot = argv[++i];
+			print = print_json;
+		} else if (strcmp(argv[i], "--columns") == 0) {
+			print = print_columns;
 		} else {
-			fprintf(stderr,
-				"usage: mmu [--quick] [--json] [--svg FILE]\n");
+			fprintf(stderr, "usage: mmu [--quick] "
+					"[--json | --columns]\n");
 			return 2;
 		}
 	}
 	hold_all();
-	if (json)
-		print_json();
-	else
-		print_table();
-	if (plot)
-		print_plot(plot);
+	print();
 	return EXIT_SUCCESS;
 }
