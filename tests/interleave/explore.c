@@ -34,8 +34,12 @@ struct node {
 	uint32_t previous[IL_OBJECTS];
 	struct clock count; /* steps of each thread before this one */
 	struct clock clock; /* steps that led to this one, and it */
+	/* Hash of the happens-before relation, if this thread goes on. */
+	uint64_t after[IL_THREADS];
 	uint32_t local;	    /* number of this step in its thread */
 	uint32_t preempted; /* preemptions before this step */
+	uint32_t left;	    /* how many more there may be */
+	uint32_t ran;	    /* who took the step before */
 	uint32_t choice;    /* of choices, where this is no step */
 	uint32_t choices;
 	uint8_t thread;
@@ -78,7 +82,7 @@ static struct {
 	uint64_t history; /* hash of the happens-before relation */
 	jmp_buf main_place;
 	struct object object[BUCKETS];
-} il;
+} il = {.self = -1};
 
 /* So far apart that Valgrind takes them for stacks: what is nearer is a frame
  * to it that comes or goes. */
@@ -194,14 +198,34 @@ static bool modes_conflict(enum il_mode a, enum il_mode b)
 	return a != b || a == IL_WRITE;
 }
 
-static bool is_enabled(const struct il_step *step, uint64_t value)
+static bool waits(const struct il_step *step)
 {
-	bool same;
+	return step->mask != 0 || step->any != 0;
+}
 
-	if (step->mask == 0)
+/* Whether a step need not wait, where its objects have these values. */
+static bool may_go_on(const struct il_step *step, const uint64_t *value)
+{
+	uint32_t i;
+
+	if (step->mask != 0)
+		return ((value[0] & step->mask) == step->value) == step->equal;
+	for (i = 0; i < step->any; i++)
+		if (value[i] != step->expected[i])
+			return true;
+	return step->any == 0;
+}
+
+static bool is_enabled(const struct il_step *step)
+{
+	uint64_t value[IL_OBJECTS];
+	uint32_t i;
+
+	if (!waits(step))
 		return true;
-	same = (value & step->mask) == step->value;
-	return same == step->equal;
+	for (i = 0; i < step->objects; i++)
+		value[i] = *step->object[i];
+	return may_go_on(step, value);
 }
 
 static bool steps_conflict(const struct il_step *a, const struct il_step *b)
@@ -217,20 +241,6 @@ static bool steps_conflict(const struct il_step *a, const struct il_step *b)
 	return false;
 }
 
-/* Whether a step could have come before the one of a node instead: it waits for
- * something, and there it was not so. */
-static bool together(const struct node *n, const struct il_step *step)
-{
-	uint32_t i;
-
-	if (step->mask == 0)
-		return true;
-	for (i = 0; i < n->step.objects; i++)
-		if (n->step.object[i] == step->object[0])
-			return is_enabled(step, n->before[i]);
-	return true;
-}
-
 static struct object *object_of(const uint64_t *address)
 {
 	size_t at = mix(0, (uint64_t)(uintptr_t)address) % BUCKETS;
@@ -244,6 +254,51 @@ static struct object *object_of(const uint64_t *address)
 		il.object[at].last = NONE;
 	}
 	return &il.object[at];
+}
+
+static uint32_t place_of(const struct node *n, const uint64_t *object)
+{
+	uint32_t i = 0;
+
+	while (n->step.object[i] != object)
+		i++;
+	return i;
+}
+
+static bool leads_to(const struct node *n, const struct clock *c)
+{
+	return n->local < c->at[n->thread];
+}
+
+/* What an object would be without a node and all that follows from it. */
+static uint64_t value_without(uint64_t *object, uint32_t at)
+{
+	const struct node *n = &il.node[at];
+	uint64_t value = *object;
+	uint32_t j = object_of(object)->last;
+
+	while (j != NONE && j >= at) {
+		uint32_t i = place_of(&il.node[j], object);
+
+		if (leads_to(n, &il.node[j].clock))
+			value = il.node[j].before[i];
+		j = il.node[j].previous[i];
+	}
+	return value;
+}
+
+/* Whether a step could have come before the one of a node instead: it need not
+ * have waited there. */
+static bool together(uint32_t at, const struct il_step *step)
+{
+	uint64_t value[IL_OBJECTS];
+	uint32_t i;
+
+	if (!waits(step))
+		return true;
+	for (i = 0; i < step->objects; i++)
+		value[i] = value_without(step->object[i], at);
+	return may_go_on(step, value);
 }
 
 static void join(struct clock *to, const struct clock *from)
@@ -281,15 +336,37 @@ static void order_step(uint32_t at)
 		     &t->clock);
 }
 
-static void add_history(uint32_t thread, uint64_t what)
+static uint64_t hash_step(uint32_t thread, uint64_t what, const struct clock *c)
 {
-	const struct thread *t = &il.thread[thread];
 	uint64_t h = mix(what, thread);
 	uint32_t i;
 
 	for (i = 0; i < IL_THREADS; i++)
-		h = mix(h, t->clock.at[i]);
-	il.history += h; /* a sum: the order of independent steps is gone */
+		h = mix(h, c->at[i]);
+	return h;
+}
+
+/* A sum: the order of independent steps is gone. */
+static void add_history(uint32_t thread, uint64_t what)
+{
+	il.history += hash_step(thread, what, &il.thread[thread].clock);
+}
+
+/* What the history becomes if a thread takes its next step. */
+static uint64_t history_after(uint32_t thread)
+{
+	const struct thread *t = &il.thread[thread];
+	struct clock c = t->clock;
+	uint32_t i;
+	uint32_t m;
+
+	for (i = 0; i < t->next.objects; i++)
+		for (m = 0; m < IL_MODES; m++)
+			if (modes_conflict(t->next.mode[i], (enum il_mode)m))
+				join(&c,
+				     &object_of(t->next.object[i])->clock[m]);
+	c.at[thread] = (uint16_t)(t->steps + 1);
+	return il.history + hash_step(thread, 0, &c);
 }
 
 /* --- what remains to be tried ----------------------------------------------
@@ -301,20 +378,6 @@ struct rivals {
 	uint32_t at[RIVALS];
 	uint32_t n;
 };
-
-static bool leads_to(const struct node *n, const struct clock *c)
-{
-	return n->local < c->at[n->thread];
-}
-
-static uint32_t place_of(const struct node *n, const uint64_t *object)
-{
-	uint32_t i = 0;
-
-	while (n->step.object[i] != object)
-		i++;
-	return i;
-}
 
 static void add_rival(struct rivals *r, uint32_t at)
 {
@@ -342,7 +405,7 @@ static void find_rivals(uint32_t p, const struct il_step *next, uint32_t k,
 
 		if (n->thread != p &&
 		    modes_conflict(n->step.mode[i], next->mode[k]) &&
-		    !leads_to(n, c) && together(n, next)) {
+		    !leads_to(n, c) && together(at, next)) {
 			add_rival(r, at);
 			if (n->step.mode[i] == IL_WRITE)
 				return;
@@ -460,8 +523,7 @@ static void find_waits(void)
 	for (p = 0; p < il.program->threads; p++) {
 		const struct thread *t = &il.thread[p];
 
-		if (!t->ended && t->next.mask != 0 &&
-		    !is_enabled(&t->next, *t->next.object[0]))
+		if (!t->ended && !is_enabled(&t->next))
 			find_races(p);
 	}
 }
@@ -488,6 +550,15 @@ static void seen_grow(void)
 	free(old);
 }
 
+static size_t seen_place(uint64_t key)
+{
+	size_t at = key % seen.size;
+
+	while (seen.table[at].left != 0 && seen.table[at].key != key)
+		at = (at + 1) % seen.size;
+	return at;
+}
+
 /* Whether a state was explored with as many preemptions left; it is now. */
 static bool seen_state(uint64_t key, uint32_t left)
 {
@@ -495,9 +566,7 @@ static bool seen_state(uint64_t key, uint32_t left)
 
 	if (seen.used * 2 >= seen.size)
 		seen_grow();
-	at = key % seen.size;
-	while (seen.table[at].left != 0 && seen.table[at].key != key)
-		at = (at + 1) % seen.size;
+	at = seen_place(key);
 	if (seen.table[at].left > left)
 		return true;
 	if (seen.table[at].left == 0)
@@ -523,8 +592,7 @@ static uint8_t enabled_set(void)
 	for (i = 0; i < il.program->threads; i++) {
 		const struct thread *t = &il.thread[i];
 
-		if (!t->ended && (t->next.mask == 0 ||
-				  is_enabled(&t->next, *t->next.object[0])))
+		if (!t->ended && is_enabled(&t->next))
 			set |= (uint8_t)(1u << i);
 	}
 	return set;
@@ -580,6 +648,7 @@ static bool decide_bounded(struct node *n)
 	uint32_t ran = il.last == NONE ? NONE : il.node[il.last].thread;
 	uint32_t used = preemptions_now();
 	bool goes_on = ran != NONE && (n->enabled >> ran & 1) != 0;
+	uint32_t q;
 
 	if (!il.program->naive &&
 	    seen_state(mix(il.history, ran), bound - used))
@@ -588,7 +657,23 @@ static bool decide_bounded(struct node *n)
 	if (goes_on && used == bound)
 		n->wanted = (uint8_t)(1u << ran);
 	n->thread = (uint8_t)preferred(n->wanted);
+	n->ran = ran;
+	n->left = bound - used;
+	for (q = 0; q < il.program->threads; q++)
+		if ((n->wanted >> q & 1) != 0)
+			n->after[q] = history_after(q);
 	return true;
+}
+
+/* Whether a thread's step leads from a node to a state that was seen; so it
+ * need not be run to find that out. */
+static bool leads_to_seen(const struct node *n, uint32_t q)
+{
+	bool preempts = n->ran != NONE && q != n->ran &&
+			(n->enabled >> n->ran & 1) != 0;
+	size_t at = seen_place(mix(n->after[q], q));
+
+	return seen.table[at].left > n->left - preempts;
 }
 
 static bool decide_reduced(struct node *n)
@@ -754,12 +839,28 @@ static bool run(void)
 	return true;
 }
 
+static bool pick_other(struct node *n)
+{
+	uint8_t left = n->wanted & (uint8_t) ~(n->done | n->asleep);
+
+	while (left != 0) {
+		uint32_t q = lowest(left);
+
+		if (is_reduced() || il.program->naive || !leads_to_seen(n, q)) {
+			n->thread = (uint8_t)q;
+			return true;
+		}
+		n->done |= (uint8_t)(1u << q);
+		left &= (uint8_t)(left - 1);
+	}
+	return false;
+}
+
 /* Leave only what is decided otherwise next time; false: nothing is. */
 static bool backtrack(void)
 {
 	while (il.depth > 0) {
 		struct node *n = &il.node[il.depth - 1];
-		uint8_t left;
 
 		if (n->choices != 0) {
 			if (++n->choice < n->choices)
@@ -768,11 +869,8 @@ static bool backtrack(void)
 			continue;
 		}
 		n->done |= (uint8_t)(1u << n->thread);
-		left = n->wanted & (uint8_t) ~(n->done | n->asleep);
-		if (left != 0) {
-			n->thread = (uint8_t)lowest(left);
+		if (pick_other(n))
 			break;
-		}
 		il.depth--;
 	}
 	il.replay = il.depth;

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define IL_THREADS   5
-#define IL_OBJECTS   4
+#define IL_OBJECTS   6
 #define IL_UNBOUNDED UINT32_MAX
 
 /* How a step uses an object. Two steps may change places unless they have an
@@ -43,6 +43,9 @@ struct il_step {
 	uint64_t mask;
 	uint64_t value;
 	bool equal;
+	/* Or until one of the first `any` objects is not as expected. */
+	uint32_t any;
+	uint64_t expected[IL_OBJECTS];
 };
 
 struct il_program {

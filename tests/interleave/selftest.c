@@ -356,6 +356,7 @@ enum op {
 	OP_COUNT,
 	OP_CHOOSE,
 	OP_TWO, /* reads one, writes another, in one step */
+	OP_ANY, /* waits until one of two changes */
 	OPS
 };
 
@@ -398,6 +399,21 @@ static void random_two(uint32_t from, uint32_t to)
 	rnd.cell[to] = rnd.cell[from] + 2;
 }
 
+static uint64_t random_any(uint64_t *one, uint64_t *other)
+{
+	struct il_step step = {
+		.what = "look", .object = {one, other}, .objects = 2};
+
+	il_step(&step);
+	step.what = "wait";
+	step.any = 2;
+	step.expected[0] = *one;
+	step.expected[1] = *other;
+	if (*one == 0)
+		il_step(&step);
+	return *one + *other;
+}
+
 static void random_op(uint32_t self, uint32_t i)
 {
 	uint32_t op = rnd.code[self][i].op;
@@ -425,6 +441,10 @@ static void random_op(uint32_t self, uint32_t i)
 		break;
 	case OP_CHOOSE:
 		store(p, il_choose(2));
+		break;
+	case OP_ANY:
+		if (p != &rnd.cell[0])
+			*saw = *saw * 7 + random_any(p, &rnd.cell[0]);
 		break;
 	default:
 		random_two(rnd.code[self][i].cell, (uint32_t)value % CELLS);
