@@ -14,7 +14,6 @@
 #define TDXC_MUST_CHECK			    __attribute__((warn_unused_result))
 #define TDXC_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #define TDXC_UNLIKELY(condition)	    __builtin_expect(!!(condition), 0)
-#define TDXC_UNLIKELY(condition)	    __builtin_expect(!!(condition), 0)
 
 uint64_t world_load(const uint64_t *p, bool acquire);
 void world_store(uint64_t *p, uint64_t value);
