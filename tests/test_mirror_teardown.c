@@ -36,6 +36,20 @@ static struct {
 	uint32_t nr;
 } spy;
 
+static uint64_t *slot_of(const struct tdxc_tree *tree, uint64_t gfn,
+			 uint32_t goal);
+
+/* Whoever gives a table's page back owns the entry that pointed to it. */
+static void expect_owned(uint64_t gfn, uint32_t level)
+{
+	uint32_t i = 0;
+
+	while ((c.mmu.roots[i].state & TDXC_ROOTS_MIRROR) == 0)
+		i++;
+	ck_assert_uint_eq(*slot_of(&c.mmu.roots[i].tree, gfn, level),
+			  TDXC_SPTE_FROZEN_BITS);
+}
+
 static int spy_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,
 		       uint64_t external)
 {
@@ -45,6 +59,7 @@ static int spy_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,
 	spy.event[spy.nr].level = level;
 	spy.event[spy.nr].external = external;
 	spy.nr++;
+	expect_owned(gfn.n, level + 1);
 	return spy.real.external_reclaim(ctx, gfn, level, external);
 }
 
@@ -797,6 +812,28 @@ START_TEST(a_cursor_does_not_outlive_its_root)
 }
 END_TEST
 
+/* It may be of another root; the last look starts all over then. */
+START_TEST(wherever_a_cursor_stands_nothing_is_left)
+{
+	uint32_t stage;
+
+	for (stage = 0; stage <= 4; stage++) {
+		struct tdxc_roots_zap zap = zap_of(ROOM);
+
+		up(4, false);
+		map_some(false);
+		invalidate(TDXC_ROOTS_DIRECT);
+		while (c.mmu.roots[zap.slot].refs == 0)
+			zap.slot++;
+		zap.stage = stage;
+		zap.cursor = (1ull << 36) - 1;
+		ck_assert_uint_eq(zap_all(&zap, TDXC_LOCK_SHARED), SOME);
+		ck_assert_uint_eq(mirror_case_counts(&c).tables[0], 0);
+		down();
+	}
+}
+END_TEST
+
 START_TEST(several_roots_that_wait_go_together)
 {
 	struct tdxc_roots_zap zap = zap_of(ROOM);
@@ -862,6 +899,7 @@ static Suite *suite(void)
 	tcase_add_test(meet, mmio_entries_go_with_their_table);
 	tcase_add_test(meet, two_teardowns_of_one_root_are_one);
 	tcase_add_test(meet, a_cursor_does_not_outlive_its_root);
+	tcase_add_test(meet, wherever_a_cursor_stands_nothing_is_left);
 	tcase_add_test(meet, several_roots_that_wait_go_together);
 	suite_add_tcase(s, meet);
 	return s;

@@ -1074,6 +1074,27 @@ START_TEST(a_zap_that_waits_owns_nothing)
 }
 END_TEST
 
+static void look_at_references(void *arg)
+{
+	ck_assert_uint_eq(root_of(true)->refs, 2);
+	*(bool *)arg = true;
+}
+
+START_TEST(a_root_that_is_walked_is_referred_to)
+{
+	struct tdxc_zap zap = zap_of(BASE, BASE + 1, TDXC_ZAP_TO_SHARED);
+	bool looked = false;
+
+	up(4, false);
+	map(BASE, true, 1);
+	mirror_case_run(&c, MIRROR_REMOVE, 1, look_at_references, &looked);
+	ck_assert_int_eq(do_zap(&zap, 0), TDXC_OK);
+	ck_assert(looked);
+	ck_assert_uint_eq(root_of(true)->refs, 1);
+	down();
+}
+END_TEST
+
 static void fault_inside(void *arg)
 {
 	struct meeting *m = arg;
@@ -1195,6 +1216,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(
 		meet, r20_a_frozen_entry_is_waited_for_and_taken_once, 0, 2);
 	tcase_add_test(meet, a_zap_that_waits_owns_nothing);
+	tcase_add_test(meet, a_root_that_is_walked_is_referred_to);
 	tcase_add_test(meet, h9_a_fault_on_a_slot_being_deleted_does_not_wait);
 	tcase_add_test(
 		meet,
