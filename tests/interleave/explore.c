@@ -181,7 +181,7 @@ void il_fail(const char *invariant, const char *format, ...)
 		va_start(args, format);
 		vsnprintf(r->text, sizeof(r->text), format, args);
 		va_end(args);
-		if (getenv("TDXC_INTERLEAVE_PATH") != NULL) {
+		if (il.depth != 0 && getenv("TDXC_INTERLEAVE_PATH") != NULL) {
 			printf("%s: %s: %s\n", il.program->name, invariant,
 			       r->text);
 			print_path();
@@ -877,11 +877,17 @@ static bool backtrack(void)
 	return il.depth > 0;
 }
 
-void il_explore(const struct il_program *program, struct il_result *result)
+void il_record(struct il_result *result)
 {
 	memset(result, 0, sizeof(*result));
-	il.program = program;
 	il.result = result;
+	il.depth = 0;
+}
+
+void il_explore(const struct il_program *program, struct il_result *result)
+{
+	il_record(result);
+	il.program = program;
 	il.replay = 0;
 	do {
 		if (run())

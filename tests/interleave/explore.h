@@ -79,6 +79,9 @@ struct il_result {
 
 void il_explore(const struct il_program *program, struct il_result *result);
 
+/* Failures before il_explore() go here; it is emptied. */
+void il_record(struct il_result *result);
+
 /* The following are for threads. Outside of il_explore(), and in begin(),
  * check() and end(), steps take place without any decision. */
 

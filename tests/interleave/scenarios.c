@@ -14,7 +14,6 @@
 #include "report.h"
 #include "world.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define ATTEMPTS 12u
@@ -40,6 +39,7 @@ enum job {
 	JOB_TEARDOWN,
 	JOB_ROOT,
 	JOB_VCPU,
+	JOB_VCPU_IDLE,	/* is in the guest, and touches nothing */
 	JOB_CPU_WRITES, /* hardware sets D */
 	JOB_PROTECT,
 	JOB_COLLECT_DIRTY,
@@ -155,6 +155,9 @@ static const struct scenario scenarios[] = {
 	     DO(ZAP(A, GONE), TASK(JOB_VCPU, PRIVATE, A, 0)), PRIVATE_AT(A)),
 	NAME("R9 R10 R11 two zaps and a vCPU",
 	     DO(ZAP(A, GONE), ZAP(B, GONE), TASK(JOB_VCPU, PRIVATE, A, 0)),
+	     PRIVATE_AT(A, B), BOUND(3)),
+	NAME("R11 two zaps and an idle vCPU",
+	     DO(ZAP(A, GONE), ZAP(B, GONE), TASK(JOB_VCPU_IDLE, PRIVATE, A, 0)),
 	     PRIVATE_AT(A, B), BOUND(3)),
 	NAME("R12 R13 a zap and two vCPUs",
 	     DO(ZAP(A, GONE), TASK(JOB_VCPU, PRIVATE, A, 0),
@@ -511,8 +514,10 @@ static void do_root(const struct task *t)
 static void do_vcpu(const struct task *t)
 {
 	world_vcpu_enter(t->page);
-	world_vcpu_accept(t->page, t->gfn);
-	world_vcpu_touch(t->page, t->gfn);
+	if (t->job == JOB_VCPU) {
+		world_vcpu_accept(t->page, t->gfn);
+		world_vcpu_touch(t->page, t->gfn);
+	}
 	world_vcpu_leave(t->page);
 }
 
@@ -592,6 +597,7 @@ static void body(void)
 		do_root(t);
 		break;
 	case JOB_VCPU:
+	case JOB_VCPU_IDLE:
 		do_vcpu(t);
 		break;
 	case JOB_CPU_WRITES:
@@ -653,7 +659,7 @@ static void prepare_frame(enum tdxc_memory memory, uint64_t gfn, uint32_t page)
 	world_enter(TDXC_LOCK_SHARED, memory, gfn, gfn + 1);
 	if (tdxc_mmu_fault(world_mmu(), world_root(memory), &world_self()->cpu,
 			   &f, TDXC_LOCK_SHARED) != TDXC_FAULT_FIXED)
-		abort();
+		il_fail("P-FAULT", "frame 0x%" PRIx64 " is not mapped", gfn);
 	world_leave();
 }
 
@@ -678,7 +684,7 @@ static void prepare(const struct scenario *s)
 	for (i = 0; i < IL_THREADS; i++) {
 		const struct task *t = &s->task[i];
 
-		if (t->job == JOB_VCPU)
+		if (t->job == JOB_VCPU || t->job == JOB_VCPU_IDLE)
 			world_vcpus(t->page + 1);
 
 		world_allow(i, t->busy, t->fatal);
@@ -713,8 +719,10 @@ static void explore(const struct scenario *s, struct report *r,
 	}
 	if (percent > 100 && s->preemptions != 0)
 		p.preemptions = s->preemptions + (uint32_t)(percent / 200);
+	il_record(&result);
 	prepare(s);
-	il_explore(&p, &result);
+	if (!result.failed)
+		il_explore(&p, &result);
 	report_case(r, s->name, !result.failed, &result);
 }
 
