@@ -91,7 +91,7 @@ static int port_external_set(void *ctx,
 	return TDXC_OK;
 }
 
-static void port_external_remove(void *ctx, struct tdxc_external_leaf *leaves,
+static void port_external_remove(void *ctx, struct tdxc_external_entry *leaves,
 				 size_t n, enum tdxc_lock lock)
 {
 	size_t i;

@@ -225,7 +225,8 @@ static inline int tdxc_mirror_(const struct tdxc_map_ *m,
 					      m->lock,
 					      at->old,
 					      now,
-					      external};
+					      external,
+					      m->fault->source};
 
 	return m->kind == KIND_MIRROR ? tdxc_external_(m, &change) : TDXC_OK;
 }

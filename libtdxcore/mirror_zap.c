@@ -161,12 +161,13 @@ static int take_large(struct tdxc_take_ *t, struct tdxc_iter *it)
 /* Own a leaf, for the batch. */
 static int take_private(struct tdxc_take_ *t, struct tdxc_iter *it)
 {
-	struct tdxc_external_leaf *leaf = &t->cpu->batch[t->nr_batch];
+	struct tdxc_external_entry *leaf = &t->cpu->batch.entries[t->nr_batch];
 
 	if (it->gfn < t->start ||
 	    it->gfn + tdxc_level_frames(it->level) > t->end)
 		return TDXC_E_EXIST;
-	if (t->nr_batch == TDXC_MMU_BATCH || t->nr_out + t->nr_batch == t->room)
+	if (t->nr_batch == t->cpu->batch.room ||
+	    t->nr_out + t->nr_batch == t->room)
 		return TAKE_FULL;
 	if (!tdxc_freeze_(t->cpu, it->slot, &it->spte))
 		return TDXC_OK;
@@ -174,14 +175,16 @@ static int take_private(struct tdxc_take_ *t, struct tdxc_iter *it)
 	leaf->level = it->level;
 	leaf->status = TDXC_E_IO;
 	leaf->old = it->spte;
-	t->cpu->batch_slot[t->nr_batch] = it->slot;
+	leaf->external = 0;
+	leaf->removed = false;
+	t->cpu->batch.slots[t->nr_batch] = it->slot;
 	t->nr_batch++;
 	tdxc_iter_skip(it);
 	return TDXC_OK;
 }
 
 static void report_private(struct tdxc_take_ *t,
-			   const struct tdxc_external_leaf *leaf)
+			   const struct tdxc_external_entry *leaf)
 {
 	struct tdxc_zapped *out = &t->out[t->nr_out++];
 
@@ -193,7 +196,7 @@ static void report_private(struct tdxc_take_ *t,
 }
 
 static void take_poison(const struct tdxc_take_ *t,
-			const struct tdxc_external_leaf *leaf)
+			const struct tdxc_external_entry *leaf)
 {
 	const struct tdxc_external_change change = {
 		.gfn = leaf->gfn,
@@ -210,8 +213,8 @@ static void take_poison(const struct tdxc_take_ *t,
  * empty entry: any other stays where it may still be. */
 static int take_settle(struct tdxc_take_ *t, uint32_t i)
 {
-	const struct tdxc_external_leaf *leaf = &t->cpu->batch[i];
-	uint64_t *slot = t->cpu->batch_slot[i];
+	const struct tdxc_external_entry *leaf = &t->cpu->batch.entries[i];
+	uint64_t *slot = t->cpu->batch.slots[i];
 
 	switch (leaf->status) {
 	case TDXC_OK:
@@ -228,7 +231,8 @@ static int take_settle(struct tdxc_take_ *t, uint32_t i)
 	default:
 		take_poison(t, leaf);
 		report_private(t, leaf);
-		tdxc_thaw_(t->cpu, slot, leaf->old);
+		tdxc_thaw_(t->cpu, slot,
+			   leaf->removed ? tdxc_spte_empty() : leaf->old);
 		return TDXC_E_IO;
 	}
 }
@@ -243,7 +247,7 @@ static int take_batch(struct tdxc_take_ *t)
 
 	if (n == 0)
 		return TDXC_OK;
-	c->ops->external_remove(c->ctx, t->cpu->batch, n, t->lock);
+	c->ops->external_remove(c->ctx, t->cpu->batch.entries, n, t->lock);
 	t->nr_batch = 0;
 	for (i = 0; i < n; i++) {
 		int settled = take_settle(t, i);

@@ -25,7 +25,7 @@ static struct tdxc_zapped out[ROOM];
 
 /* What external_remove() saw, and what it answers: by leaf, in order. */
 static struct {
-	void (*real)(void *ctx, struct tdxc_external_leaf *leaves, size_t n,
+	void (*real)(void *ctx, struct tdxc_external_entry *leaves, size_t n,
 		     enum tdxc_lock lock);
 	int err[ROOM];
 	bool applied; /* the page is removed all the same */
@@ -35,7 +35,7 @@ static struct {
 	enum tdxc_lock lock;
 } spy;
 
-static void spy_remove(void *ctx, struct tdxc_external_leaf *leaves, size_t n,
+static void spy_remove(void *ctx, struct tdxc_external_entry *leaves, size_t n,
 		       enum tdxc_lock lock)
 {
 	size_t i;
@@ -737,9 +737,9 @@ START_TEST(private_pages_leave_in_batches)
 	ck_assert_int_eq(do_zap(&zap, 0), TDXC_OK);
 	ck_assert_uint_eq(zap.nr_out, 150);
 	ck_assert_uint_eq(spy.batches, 3);
-	ck_assert_uint_eq(spy.size[0], TDXC_MMU_BATCH);
-	ck_assert_uint_eq(spy.size[1], TDXC_MMU_BATCH);
-	ck_assert_uint_eq(spy.size[2], 150 - 2 * TDXC_MMU_BATCH);
+	ck_assert_uint_eq(spy.size[0], MIRROR_CASE_BATCH);
+	ck_assert_uint_eq(spy.size[1], MIRROR_CASE_BATCH);
+	ck_assert_uint_eq(spy.size[2], 150 - 2 * MIRROR_CASE_BATCH);
 	for (i = 1; i < 150; i++)
 		ck_assert_uint_lt(out[i - 1].gfn.n, out[i].gfn.n);
 	down();
@@ -800,7 +800,7 @@ START_TEST(r8_a_busy_page_is_put_back_and_the_next_call_takes_it)
 		expect_whole();
 		ck_assert_uint_eq(*slot_of(true, BASE + busy), entry);
 		ck_assert_uint_eq(zap.nr_out,
-				  busy < TDXC_MMU_BATCH ? 63 : MANY - 1);
+				  busy < MIRROR_CASE_BATCH ? 63 : MANY - 1);
 		ck_assert_uint_eq(c.cpu[0].counts.busy, 1);
 		memset(seen, 0, sizeof(seen));
 		for (i = 0; i < zap.nr_out; i++)

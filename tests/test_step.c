@@ -107,7 +107,7 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 	return TDXC_OK;
 }
 
-static void external_remove(void *ctx, struct tdxc_external_leaf *leaves,
+static void external_remove(void *ctx, struct tdxc_external_entry *leaves,
 			    size_t n, enum tdxc_lock lock)
 {
 	(void)ctx;

@@ -52,9 +52,8 @@ extern "C" {
 
 /** Roots of one MMU: valid ones, and invalid ones that wait to be zapped. */
 #define TDXC_MMU_ROOTS 16
-/** Entries that are frozen at once, at most; one external_remove() takes so
- *  many. */
-#define TDXC_MMU_BATCH 64
+/** Entries that one external_remove() takes, at most. */
+#define TDXC_MMU_BATCH 512
 /** Looks at an entry that another one froze, in a zap; then TDXC_E_AGAIN. */
 #define TDXC_MMU_SPINS 10000u
 /** Entries that a long operation visits before it returns TDXC_E_AGAIN. */
@@ -91,25 +90,54 @@ struct tdxc_mmu_table {
 	uint64_t external;
 };
 
-/** A change of one entry of the external tree. */
+/**
+ * A change of one entry of the external tree. What kind it is, @ref old and
+ * @ref now say:
+ *
+ * | old     | now   | change                                    | module   |
+ * |---------|-------|-------------------------------------------|----------|
+ * | nothing | table | an empty table is linked                  | SEPT.ADD |
+ * | nothing | leaf  | a page is mapped                          | AUG, ADD |
+ * | leaf    | table | a large page becomes 512 smaller ones     | DEMOTE   |
+ * | table   | leaf  | 512 pages become one; the table is back   | PROMOTE  |
+ * | leaf    | leaf  | the contents move to another page         | RELOCATE |
+ */
 struct tdxc_external_change {
 	struct tdxc_gfn gfn;  /**< First frame. */
 	uint32_t level;	      /**< 1 to 5. */
 	enum tdxc_lock lock;  /**< How the caller holds its lock. */
 	struct tdxc_spte old; /**< The mirror's value before. */
 	struct tdxc_spte now; /**< The mirror's value after. */
-	/** Page for the table that @ref now points to. */
+	/** Page of the table that @ref now, or @ref old, points to. */
 	uint64_t external;
+	/** Page that holds the first contents of the page mapped, in memory of
+	 *  the host; 0: none. From tdxc_fault::source. */
+	uint64_t source;
 };
 
-/** A leaf to be removed from the external tree. */
-struct tdxc_external_leaf {
+/** What is to be removed from the external tree: a leaf, or an empty table. */
+struct tdxc_external_entry {
 	struct tdxc_gfn gfn; /**< First frame. */
-	uint32_t level;	     /**< 1 to 3. */
-	/** Result: TDXC_OK, removed and the page is the host's; TDXC_E_BUSY,
-	 *  unchanged; anything else, unknown. Set by the op. */
+	/** Of the entry: 1 to 3 for a leaf, 2 to 5 for a table. */
+	uint32_t level;
+	/** Result, set by the op: TDXC_OK, removed, and the page is the host's
+	 *  (of a table: was freed by the op); TDXC_E_BUSY, unchanged; anything
+	 *  else, see @ref removed. */
 	int status;
 	struct tdxc_spte old; /**< The mirror's value. */
+	uint64_t external;    /**< Page of the table; 0 for a leaf. */
+	/** Result, looked at only after an error other than TDXC_E_BUSY. true:
+	 *  the entry maps nothing any more, but the page is lost. false: what
+	 *  became of it is not known. */
+	bool removed;
+};
+
+/** Room for entries that are frozen together, in memory of the caller's with
+ *  undefined contents. The more, the fewer times vCPUs are forced out. */
+struct tdxc_mmu_batch {
+	struct tdxc_external_entry *entries; /**< @shape{room entries} */
+	uint64_t **slots; /**< Where each stands. @shape{room entries} */
+	uint32_t room;	  /**< 1 to TDXC_MMU_BATCH; 0: none. */
 };
 
 struct tdxc_fault;
@@ -153,18 +181,22 @@ struct tdxc_mmu_ops {
 	 *  @return true: the fault is retried. */
 	bool (*is_stale)(void *ctx, const struct tdxc_fault *fault,
 			 struct tdxc_gfn gfn, uint32_t level);
-	/** @brief Link a table or map a page in the external tree.
-	 *  @param[in] ctx The port's. @param[in] change What to do: old maps
-	 *  nothing, now is a table or a leaf.
-	 *  @return TDXC_OK; TDXC_E_BUSY: unchanged, try again; anything else:
-	 *  unknown, the MMU is poisoned. */
+	/** @brief Change one entry of the external tree. Of a promotion, the
+	 *  page of the table is freed by the op.
+	 *  @param[in] ctx The port's. @param[in] change What to do.
+	 *  @return TDXC_OK; TDXC_E_BUSY: unchanged, try again; TDXC_E_NOMEM:
+	 *  unchanged, the port has too few pages of its own (Dynamic PAMT);
+	 *  TDXC_E_OPNOTSUPP: unchanged, the external tree does not do that
+	 *  here, such as a promotion of pages that are not all alike; anything
+	 *  else: unknown, the MMU is poisoned. */
 	int (*external_set)(void *ctx,
 			    const struct tdxc_external_change *change);
-	/** @brief Remove leaves from the external tree, and get the pages back.
-	 *  @param[in] ctx The port's. @param[in,out] leaves status is set.
+	/** @brief Remove leaves, or empty tables, from the external tree, and
+	 *  get the pages back.
+	 *  @param[in] ctx The port's. @param[in,out] entries status is set.
 	 *  @param[in] n Number of them, at most TDXC_MMU_BATCH.
 	 *  @param[in] lock How the caller holds its lock. */
-	void (*external_remove)(void *ctx, struct tdxc_external_leaf *leaves,
+	void (*external_remove)(void *ctx, struct tdxc_external_entry *entries,
 				size_t n, enum tdxc_lock lock);
 	/** @brief Get the external page of a table back, at teardown: its
 	 *  children were given back before.
@@ -186,6 +218,9 @@ struct tdxc_mmu_config {
 	uint64_t virt;
 	/** The guest has private memory: a mirror root, an alias bit. */
 	bool td;
+	/** Before a zap takes 512 contiguous private 4 KiB pages of an aligned
+	 *  2 MiB range, try to make them one (tdxc_sept_promotion_pays()). */
+	bool promote_to_zap;
 	/** Frame numbers are below this; at most the alias bit of a TD. */
 	uint64_t end;
 };
@@ -210,17 +245,17 @@ struct tdxc_mmu_counts {
 };
 
 /** What one CPU (or thread) brings along: tables in reserve, and its share of
- *  the statistics. One operation at a time uses it. Zero it at first. */
+ *  the statistics. One operation at a time uses it. Zero it at first, and set
+ *  @ref batch. */
 struct tdxc_mmu_cpu {
 	/** [0] direct, [1] mirror. */
 	struct tdxc_mmu_table spare[2][TDXC_MAX_LEVELS];
 	uint32_t nr_spare[2];	       /**< In reserve. */
 	uint32_t frozen;	       /**< Entries this CPU owns now. */
 	struct tdxc_mmu_counts counts; /**< Committed changes only. */
-	/** Mirror leaves that a zap is taking out, frozen, and where they
-	 *  stand. */
-	struct tdxc_external_leaf batch[TDXC_MMU_BATCH];
-	uint64_t *batch_slot[TDXC_MMU_BATCH]; /**< See @ref batch. */
+	/** For zaps of private memory and tdxc_mmu_remove_tables(); without
+	 *  room these are refused. */
+	struct tdxc_mmu_batch batch;
 };
 
 /** First failure that poisoned an MMU. */
@@ -416,7 +451,10 @@ struct tdxc_fault {
 				  @units{bytes, aligned to the level} */
 	uint64_t sequence;   /**< Invalidation sequence when pa was looked up.*/
 	uint64_t generation; /**< MMIO: of the memory slots. */
-	uint32_t level;	     /**< Largest level allowed, 1 to 3. */
+	/** Private memory of a TD that is being built: page of the host's with
+	 *  the first contents; 0: none. 4 KiB leaves only. */
+	uint64_t source;
+	uint32_t level; /**< Largest level allowed, 1 to 3. */
 	/** EPT memory type of shared memory. Private memory is write-back: 6,
 	 *  or 0 for "not said"; anything else is refused. @units{0..7} */
 	uint8_t memory_type;
@@ -478,7 +516,7 @@ enum tdxc_fault_outcome {
  *                      MMIO, a lock that is not held; nothing changed.
  * @retval TDXC_E_NOMEM The CPU was not topped up; tables linked so far stay.
  * @retval TDXC_E_EXIST Another page is mapped there (R37), or a large page
- *                      where smaller ones are wanted: split it first; or the
+ *                      where smaller ones are wanted: tdxc_mmu_demote(); or the
  *                      table holds what no operation has written, such as zeros
  *                      (R35). Nothing changed, and the fault is not stale.
  * @retval TDXC_E_IO    The outcome of lending the page is unknown, and the MMU
@@ -610,7 +648,7 @@ struct tdxc_zap {
  * invalidates. Invalid roots are zapped too: a CPU may still be using one.
  *
  * A leaf that lies partly outside the range is unmapped whole in the direct
- * root, and in the mirror refused with TDXC_E_EXIST: split it first.
+ * root, and in the mirror refused with TDXC_E_EXIST: tdxc_mmu_demote() first.
  *
  * The caller has begun an invalidation that its is_stale() knows of; the call
  * starts with a full memory barrier, so that a fault that has not frozen its
@@ -620,7 +658,9 @@ struct tdxc_zap {
  * Private pages are removed in batches, one external_remove() for each. A page
  * whose removal has an unknown outcome stays in the mirror, where no other page
  * can be lent in its place; a later zap tries to remove it again. One that was
- * busy stays, too, and the cursor with it.
+ * busy stays, too, and the cursor with it. Where config.promote_to_zap says so,
+ * a whole 2 MiB range of contiguous 4 KiB pages is promoted first; if that does
+ * not work, its pages are removed one by one.
  *
  * @param[in,out] mmu  MMU. @param[in,out] cpu CPU.
  * @param[in,out] zap  Zero its private members at first.
@@ -636,13 +676,143 @@ struct tdxc_zap {
  * @retval TDXC_E_EXIST     See above; nothing happened to that leaf, and those
  *                          before it are in zap->out.
  * @retval TDXC_E_INVAL     A frame beyond the end or with the alias bit, a
- *                          reason that is none, room 0, or a lock that is not
- *                          held; nothing happened.
+ *                          reason that is none, room 0, private memory and no
+ * room in cpu->batch, or a lock that is not held; nothing happened.
  * @return #tdxc_err
  * @locks{shared or exclusive, inside a read-side section}
  */
 TDXC_MUST_CHECK int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 				 struct tdxc_zap *zap, enum tdxc_lock lock);
+
+/* --- private pages that change their size or place, tables that go ----------
+ */
+
+/**
+ * @brief Make 512 smaller pages of a large private page.
+ *
+ * Before part of it is zapped, or accepted at 4K. The guest's access to it
+ * faults until then, and nothing of its contents or of what it accepted is
+ * lost. The entry is frozen while the external tree changes; then the smaller
+ * pages are there, all at once.
+ *
+ * @param[in,out] mmu   MMU. @param[in,out] root Mirror root.
+ * @param[in,out] cpu   CPU, topped up.
+ * @param[in]     gfn   Any frame of the page.
+ * @param[in]     level Largest level wanted there: 1 or 2.
+ * @param[in]     lock  #tdxc_lock
+ * @retval TDXC_OK      No larger page is mapped there; also if none was.
+ * @retval TDXC_E_AGAIN The entry is frozen, or changed; nothing changed but
+ *                      levels above @p level + 1.
+ * @retval TDXC_E_BUSY  The external tree is busy; the same.
+ * @retval TDXC_E_NOMEM The CPU was not topped up, or the port's op said so; the
+ *                      same.
+ * @retval TDXC_E_OPNOTSUPP The external tree does not do it; the same.
+ * @retval TDXC_E_INVAL Not a valid mirror root, a frame beyond the end or with
+ *                      the alias bit, a level, or a lock that is not held.
+ * @retval TDXC_E_IO    Poisoned, now or before. The large page stays in the
+ *                      mirror, and the table's external page is lost: its
+ *                      memory goes to table_free() with external = 0.
+ * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
+ * @source{tdx-module-abi.md 15.3; kvm-mirror-mmu.md 11 H14}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_demote(struct tdxc_mmu *mmu,
+				    struct tdxc_root *root,
+				    struct tdxc_mmu_cpu *cpu,
+				    struct tdxc_gfn gfn, uint32_t level,
+				    enum tdxc_lock lock);
+
+/**
+ * @brief Make one large page of 512 private pages.
+ *
+ * The table above them and all its entries are frozen while the external tree
+ * changes: faults on them are retried. Afterwards the table is retired.
+ *
+ * @param[in,out] mmu   MMU. @param[in,out] root Mirror root.
+ * @param[in,out] cpu   CPU; nothing is taken from it.
+ * @param[in]     gfn   Any frame of the page to be.
+ * @param[in]     level Of the page to be: 2 or 3.
+ * @param[in]     lock  #tdxc_lock
+ * @retval TDXC_OK      One page is mapped there; also if it was before.
+ * @retval TDXC_E_NOENT There are not 512 leaves of the level below, contiguous
+ *                      and aligned as a whole; nothing changed.
+ * @retval TDXC_E_AGAIN An entry is frozen; nothing changed.
+ * @retval TDXC_E_BUSY  The external tree is busy; nothing changed.
+ * @retval TDXC_E_OPNOTSUPP The external tree does not do it: the guest has
+ *                      accepted some of the pages and not others, say.
+ * @retval TDXC_E_INVAL As tdxc_mmu_demote().
+ * @retval TDXC_E_IO    Poisoned, now or before. The 512 pages stay in the
+ *                      mirror.
+ * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
+ * @complexity{513 entries frozen}
+ * @source{tdx-module-abi.md 15.2}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_promote(struct tdxc_mmu *mmu,
+				     struct tdxc_root *root,
+				     struct tdxc_mmu_cpu *cpu,
+				     struct tdxc_gfn gfn, uint32_t level,
+				     enum tdxc_lock lock);
+
+/**
+ * @brief Move a private 4 KiB page to another page of the host's.
+ *
+ * @param[in,out] mmu  MMU. @param[in,out] root Mirror root.
+ * @param[in,out] cpu  CPU; nothing is taken from it.
+ * @param[in]     gfn  The frame.
+ * @param[in]     pa   The new page. @shape{4 KiB aligned}
+ * @param[in]     lock #tdxc_lock
+ * @param[out]    old  The page that is the host's again; untouched on error.
+ * @retval TDXC_OK      Moved.
+ * @retval TDXC_E_NOENT No 4 KiB page is mapped there; nothing changed.
+ * @retval TDXC_E_AGAIN, TDXC_E_BUSY, TDXC_E_NOMEM, TDXC_E_OPNOTSUPP,
+ *         TDXC_E_INVAL As tdxc_mmu_demote(); nothing changed.
+ * @retval TDXC_E_IO    Poisoned, now or before; now: quarantine both pages.
+ * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
+ * @source{tdx-module-abi.md 7.6}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_relocate(struct tdxc_mmu *mmu,
+				      struct tdxc_root *root,
+				      struct tdxc_mmu_cpu *cpu,
+				      struct tdxc_gfn gfn, uint64_t pa,
+				      enum tdxc_lock lock, uint64_t *old);
+
+/** Tables to remove, where they are empty. */
+struct tdxc_table_zap {
+	struct tdxc_gfn start; /**< First frame; moves up as tables go. */
+	struct tdxc_gfn end;   /**< One past the last. */
+	uint64_t removed;      /**< Tables removed so far. */
+};
+
+/**
+ * @brief Remove the empty tables of the mirror that lie within a range, while
+ *        the guest is alive.
+ *
+ * The lowest level only: what is empty then, the next call finds. Tables go in
+ * batches, one external_remove() for each; a table that is not empty, or whose
+ * entries someone holds frozen, is passed by.
+ *
+ * @param[in,out] mmu  MMU. @param[in,out] root Mirror root.
+ * @param[in,out] cpu  CPU, with room for a batch.
+ * @param[in,out] zap  What to do, and how far it is. Zero @ref
+ *                     tdxc_table_zap::removed at first.
+ * @param[in]     lock #tdxc_lock
+ * @retval TDXC_OK      Gone through.
+ * @retval TDXC_E_AGAIN More to do, from zap->start on.
+ * @retval TDXC_E_BUSY  The external tree is busy: the same, later.
+ * @retval TDXC_E_IO    Poisoned, now or before; that table stays in the mirror,
+ *                      for ever frozen inside if it may be gone.
+ * @retval TDXC_E_INVAL As tdxc_mmu_demote(), or no room for a batch.
+ * @return #tdxc_err
+ * @locks{shared or exclusive, inside a read-side section}
+ * @source{tdx-module-abi.md 15.1}
+ */
+TDXC_MUST_CHECK int tdxc_mmu_remove_tables(struct tdxc_mmu *mmu,
+					   struct tdxc_root *root,
+					   struct tdxc_mmu_cpu *cpu,
+					   struct tdxc_table_zap *zap,
+					   enum tdxc_lock lock);
 
 /* --- tracking: the direct root only
  * ---------------------------------------------- */

@@ -262,7 +262,7 @@ static void remove_page(struct model_entry *e, struct model_slot *s)
 	*page = PAGE_HOST;
 }
 
-static void check_leaf(const struct tdxc_external_leaf *leaf,
+static void check_leaf(const struct tdxc_external_entry *leaf,
 		       const struct model_slot *s, enum tdxc_lock lock)
 {
 	if (s->before != leaf->old.bits || !tdxc_spte_is_leaf(leaf->old))
@@ -271,7 +271,7 @@ static void check_leaf(const struct tdxc_external_leaf *leaf,
 		il_fail("H18", "another lock than is held");
 }
 
-void external_remove(void *ctx, struct tdxc_external_leaf *leaves, size_t n,
+void external_remove(void *ctx, struct tdxc_external_entry *leaves, size_t n,
 		     enum tdxc_lock lock)
 {
 	bool any = false;

@@ -90,7 +90,7 @@ bool model_agrees(uint64_t spte, uint64_t x);
 
 /* Ops of the external tree. */
 int external_set(void *ctx, const struct tdxc_external_change *change);
-void external_remove(void *ctx, struct tdxc_external_leaf *leaves, size_t n,
+void external_remove(void *ctx, struct tdxc_external_entry *leaves, size_t n,
 		     enum tdxc_lock lock);
 int external_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,
 		     uint64_t external);

@@ -895,6 +895,11 @@ void world_make(uint32_t levels, bool roots)
 	uint32_t i;
 
 	memset(&w, 0, sizeof(w));
+	for (i = 0; i <= IL_THREADS; i++) {
+		w.cpu[i].cpu.batch.entries = w.cpu[i].entries;
+		w.cpu[i].cpu.batch.slots = w.cpu[i].slots;
+		w.cpu[i].cpu.batch.room = IL_BATCH;
+	}
 	w.epoch = 1;
 	if (tdxc_mmu_init(&w.mmu, &config) != TDXC_OK)
 		abort();

@@ -48,9 +48,13 @@ enum table_state {
 	TABLE_FREED
 };
 
+#define IL_BATCH 4u
+
 /* Work of one thread: what it may touch, and what it holds. */
 struct world_cpu {
 	struct tdxc_mmu_cpu cpu;
+	struct tdxc_external_entry entries[IL_BATCH];
+	uint64_t *slots[IL_BATCH];
 	uint64_t reached; /* set of tables */
 	struct tdxc_mmu_counts ledger;
 	uint64_t first; /* frames [first, end) it is about */

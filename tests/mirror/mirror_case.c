@@ -383,7 +383,7 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 	return err;
 }
 
-static void remove_leaf(struct mirror_case *c, struct tdxc_external_leaf *leaf)
+static void remove_leaf(struct mirror_case *c, struct tdxc_external_entry *leaf)
 {
 	struct mirror_node *node = node_at(c, leaf->gfn.n, leaf->level);
 	uint64_t pa = tdxc_spte_pa(leaf->old);
@@ -396,7 +396,7 @@ static void remove_leaf(struct mirror_case *c, struct tdxc_external_leaf *leaf)
 	find(c->pages, last)->kind = MIRROR_NODE_FREE;
 }
 
-static void external_remove(void *ctx, struct tdxc_external_leaf *leaves,
+static void external_remove(void *ctx, struct tdxc_external_entry *leaves,
 			    size_t n, enum tdxc_lock lock)
 {
 	struct mirror_case *c = ctx;
@@ -481,7 +481,14 @@ static void make_mmu(struct mirror_case *c, const struct mirror_shape *shape)
 
 void mirror_case_up(struct mirror_case *c, const struct mirror_shape *shape)
 {
+	uint32_t i;
+
 	memset(c, 0, sizeof *c);
+	for (i = 0; i < MIRROR_CASE_CPUS; i++) {
+		c->cpu[i].batch.entries = c->entries[i];
+		c->cpu[i].batch.slots = c->slots[i];
+		c->cpu[i].batch.room = MIRROR_CASE_BATCH;
+	}
 	c->memory = aligned_alloc(PAGE, MIRROR_CASE_TABLES * PAGE);
 	c->nodes = calloc(MIRROR_CASE_NODES, sizeof *c->nodes);
 	c->pages = calloc(MIRROR_CASE_NODES, sizeof *c->pages);

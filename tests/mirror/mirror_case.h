@@ -75,10 +75,14 @@ struct mirror_injection {
 	void *arg;
 };
 
+#define MIRROR_CASE_BATCH 64u
+
 struct mirror_case {
 	struct tdxc_mmu mmu;
 	struct tdxc_mmu_ops ops;
 	struct tdxc_mmu_cpu cpu[MIRROR_CASE_CPUS];
+	struct tdxc_external_entry entries[MIRROR_CASE_CPUS][MIRROR_CASE_BATCH];
+	uint64_t *slots[MIRROR_CASE_CPUS][MIRROR_CASE_BATCH];
 	struct mirror_injection inject[MIRROR_HOOKS];
 	uint64_t calls[MIRROR_HOOKS];
 	const char *wrong;

@@ -382,7 +382,7 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 	return TDXC_OK;
 }
 
-static void remove_leaf(struct world *w, struct tdxc_external_leaf *leaf)
+static void remove_leaf(struct world *w, struct tdxc_external_entry *leaf)
 {
 	uint32_t r = region_of(w, leaf->gfn.n, leaf->level);
 	uint64_t *entry = leaf->level == 1
@@ -404,7 +404,7 @@ static void remove_leaf(struct world *w, struct tdxc_external_leaf *leaf)
 	atomic_fetch_add(&w->nr_removed, 1);
 }
 
-static void external_remove(void *ctx, struct tdxc_external_leaf *leaves,
+static void external_remove(void *ctx, struct tdxc_external_entry *leaves,
 			    size_t n, enum tdxc_lock lock)
 {
 	struct world *w = ctx;
@@ -571,6 +571,9 @@ void world_enter(struct world *w, struct world_thread *t)
 {
 	(void)w;
 	self = t;
+	t->cpu.batch.entries = t->entries;
+	t->cpu.batch.slots = t->slots;
+	t->cpu.batch.room = WORLD_BATCH;
 	rcu_register_thread();
 }
 

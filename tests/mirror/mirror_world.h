@@ -17,6 +17,7 @@
 #include <tdxcore/mirror.h>
 
 #define WORLD_THREADS	 8u
+#define WORLD_BATCH	 64u
 #define WORLD_REGIONS	 4u   /* of 2 MiB, below different tables */
 #define WORLD_FRAMES	 512u /* of a region */
 #define WORLD_PART	 32u  /* frames that are invalidated together */
@@ -33,6 +34,8 @@ struct world_thread {
 	uint64_t random;
 	enum world_hold hold;
 	struct tdxc_mmu_cpu cpu;
+	struct tdxc_external_entry entries[WORLD_BATCH];
+	uint64_t *slots[WORLD_BATCH];
 	uint64_t deferred[WORLD_DEFERRED]; /* tables to free */
 	uint32_t nr_deferred;
 	/* frames, as the results of calls say */
