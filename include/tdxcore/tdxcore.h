@@ -18,8 +18,10 @@
 #include <tdxcore/platform.h>
 #include <tdxcore/range.h>
 #include <tdxcore/seamcall.h>
+#include <tdxcore/sept.h>
 #include <tdxcore/spte.h>
 #include <tdxcore/status.h>
+#include <tdxcore/td.h>
 #include <tdxcore/tdmr.h>
 #include <tdxcore/update.h>
 #include <tdxcore/version.h>
