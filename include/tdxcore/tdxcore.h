@@ -9,6 +9,7 @@
 #include <tdxcore/check.h>
 #include <tdxcore/cmr.h>
 #include <tdxcore/err.h>
+#include <tdxcore/gate.h>
 #include <tdxcore/iter.h>
 #include <tdxcore/metadata.h>
 #include <tdxcore/mirror.h>
