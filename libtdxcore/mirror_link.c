@@ -7,10 +7,8 @@
  */
 #include "mirror_map.h"
 
-/* A table that did not get linked: back to the reserve, unless its external
- * page may be the external tree's now; then that page is lost. */
-static void link_undo(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
-		      int err)
+void tdxc_link_undo_(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
+		     int err)
 {
 	const struct tdxc_mmu_config *c = &m->mmu->config;
 
@@ -20,6 +18,22 @@ static void link_undo(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
 	}
 	table->external = 0;
 	c->ops->table_free(c->ctx, table);
+}
+
+int tdxc_refused_(const struct tdxc_map_ *m,
+		  const struct tdxc_external_change *change, int err)
+{
+	switch (err) {
+	case TDXC_E_BUSY:
+		m->cpu->counts.busy++;
+		return err;
+	case TDXC_E_NOMEM:
+	case TDXC_E_OPNOTSUPP:
+		return err;
+	default:
+		tdxc_mmu_poison_(m->mmu, change, err);
+		return TDXC_E_IO;
+	}
 }
 
 static int link_empty(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
@@ -37,7 +51,7 @@ static int link_empty(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 	now = tdxc_spte_table(table.pa);
 	err = tdxc_mirror_(m, at, now, table.external);
 	if (err != TDXC_OK) {
-		link_undo(m, &table, tdxc_restore_(m, at, err));
+		tdxc_link_undo_(m, &table, tdxc_restore_(m, at, err));
 		return err == TDXC_E_IO ? TDXC_FAULT_POISONED : err;
 	}
 	m->cpu->counts.tables[m->kind]++;

@@ -37,6 +37,15 @@ struct tdxc_spot_ {
  * something else than an empty entry is met. */
 int tdxc_grow_(const struct tdxc_map_ *m, uint32_t goal, struct tdxc_spot_ *at);
 
+/* A table that did not get linked: back to the reserve, unless its external
+ * page may be the external tree's now; then that page is lost. */
+void tdxc_link_undo_(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
+		     int err);
+
+/* What becomes of a change that the external tree did not make. */
+int tdxc_refused_(const struct tdxc_map_ *m,
+		  const struct tdxc_external_change *change, int err);
+
 /* Handle a fault of one kind, most of them fast. */
 int tdxc_fault_shared_(struct tdxc_mmu *mmu, struct tdxc_root *root,
 		       struct tdxc_mmu_cpu *cpu, const struct tdxc_fault *fault,
@@ -192,14 +201,7 @@ static inline int tdxc_external_(const struct tdxc_map_ *m,
 	if (tdxc_mmu_is_poisoned(m->mmu))
 		return TDXC_FAULT_POISONED;
 	err = m->mmu->config.ops->external_set(m->mmu->config.ctx, change);
-	if (err == TDXC_OK)
-		return TDXC_OK;
-	if (err == TDXC_E_BUSY) {
-		m->cpu->counts.busy++;
-		return TDXC_E_BUSY;
-	}
-	tdxc_mmu_poison_(m->mmu, change, err);
-	return TDXC_E_IO;
+	return err == TDXC_OK ? TDXC_OK : tdxc_refused_(m, change, err);
 }
 
 /* Whether the fault may not be completed, asked by the owner of the entry. */
@@ -220,13 +222,15 @@ static inline int tdxc_mirror_(const struct tdxc_map_ *m,
 			       const struct tdxc_spot_ *at,
 			       struct tdxc_spte now, uint64_t external)
 {
-	struct tdxc_external_change change = {tdxc_spot_first_(at),
-					      at->level,
-					      m->lock,
-					      at->old,
-					      now,
-					      external,
-					      m->fault->source};
+	const struct tdxc_external_change change = {
+		.gfn = tdxc_spot_first_(at),
+		.level = at->level,
+		.lock = m->lock,
+		.old = at->old,
+		.now = now,
+		.external = external,
+		.source = at->level == TDXC_LEVEL_4K ? m->fault->source : 0,
+	};
 
 	return m->kind == KIND_MIRROR ? tdxc_external_(m, &change) : TDXC_OK;
 }

@@ -11,6 +11,7 @@
  * owner may be about to map a page. While this CPU waits, it owns no entry
  * itself, so two zaps cannot wait for each other.
  */
+#include "mirror_resize.h"
 #include "mirror_take.h"
 
 #include <tdxcore/err.h>
@@ -158,6 +159,13 @@ static int take_large(struct tdxc_take_ *t, struct tdxc_iter *it)
 /* --- the mirror --------------------------------------------------------------
  */
 
+/* Whether nothing more can be taken before the batch is gone. */
+static bool take_is_full(const struct tdxc_take_ *t)
+{
+	return t->nr_batch == t->cpu->batch.room ||
+	       t->nr_out + t->nr_batch == t->room;
+}
+
 /* Own a leaf, for the batch. */
 static int take_private(struct tdxc_take_ *t, struct tdxc_iter *it)
 {
@@ -166,8 +174,7 @@ static int take_private(struct tdxc_take_ *t, struct tdxc_iter *it)
 	if (it->gfn < t->start ||
 	    it->gfn + tdxc_level_frames(it->level) > t->end)
 		return TDXC_E_EXIST;
-	if (t->nr_batch == t->cpu->batch.room ||
-	    t->nr_out + t->nr_batch == t->room)
+	if (take_is_full(t))
 		return TAKE_FULL;
 	if (!tdxc_freeze_(t->cpu, it->slot, &it->spte))
 		return TDXC_OK;
@@ -180,6 +187,39 @@ static int take_private(struct tdxc_take_ *t, struct tdxc_iter *it)
 	t->cpu->batch.slots[t->nr_batch] = it->slot;
 	t->nr_batch++;
 	tdxc_iter_skip(it);
+	return TDXC_OK;
+}
+
+/* Whether a table of 4 KiB pages goes as a whole, and nothing of it went yet.
+ */
+static bool take_may_promote(const struct tdxc_take_ *t,
+			     const struct tdxc_iter *it)
+{
+	return t->mmu->config.promote_to_zap && t->kind == KIND_MIRROR &&
+	       it->level == TDXC_LEVEL_2M && it->next == it->gfn &&
+	       it->gfn + TDXC_ENTRIES <= t->end &&
+	       !tdxc_mmu_is_poisoned(t->mmu);
+}
+
+/* Try to make one page of those below an entry, which is met again then.
+ * Whatever stands against it, but for an unknown outcome, the pages can go one
+ * by one. */
+static int take_promote(struct tdxc_take_ *t, struct tdxc_iter *it)
+{
+	const struct tdxc_map_ m = {t->mmu, t->cpu,  t->tree,
+				    NULL,   t->lock, KIND_MIRROR};
+	struct tdxc_spot_ at = {it->slot, it->spte, it->gfn, it->level};
+	int err;
+
+	if (take_is_full(t))
+		return TAKE_FULL;
+	err = tdxc_promote_(&m, &at);
+	if (err == TDXC_E_IO)
+		return TDXC_E_IO;
+	if (err == TDXC_OK)
+		tdxc_iter_reread(it);
+	else if (!tdxc_iter_down_(it))
+		return TAKE_FROZEN;
 	return TDXC_OK;
 }
 
@@ -231,6 +271,7 @@ static int take_settle(struct tdxc_take_ *t, uint32_t i)
 	default:
 		take_poison(t, leaf);
 		report_private(t, leaf);
+		t->cpu->counts.pages[KIND_MIRROR][leaf->level] -= leaf->removed;
 		tdxc_thaw_(t->cpu, slot,
 			   leaf->removed ? tdxc_spte_empty() : leaf->old);
 		return TDXC_E_IO;
@@ -271,6 +312,8 @@ static int take_entry(struct tdxc_take_ *t, struct tdxc_iter *it)
 	if (tdxc_spte_is_table(it->spte)) {
 		if (it->level == TDXC_LEVEL_2M && t->kind == KIND_DIRECT)
 			return take_table(t, it);
+		if (take_may_promote(t, it))
+			return take_promote(t, it);
 		return tdxc_iter_down_(it) ? TDXC_OK : TAKE_FROZEN;
 	}
 	if (tdxc_spte_is_leaf(it->spte))
@@ -415,8 +458,12 @@ int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 	if (!zap_ok(mmu, zap, lock))
 		return TDXC_E_INVAL;
 	err = tdxc_zap_memory(mmu->config.td, zap->reason, &memory);
-	if (err != TDXC_OK || zap->start.n >= zap->end.n)
+	if (err != TDXC_OK)
 		return err;
+	if ((memory & TDXC_MEMORY_PRIVATE) != 0 && !tdxc_batch_ok_(cpu))
+		return TDXC_E_INVAL;
+	if (zap->start.n >= zap->end.n)
+		return TDXC_OK;
 	zap->visits = TDXC_MMU_VISITS;
 	/* A full barrier: either the fault sees the caller's invalidation, or
 	 * its frozen entry is seen here (tests/model/order.pml). */
