@@ -90,6 +90,8 @@ const char *tdxc_leaf_name(uint64_t rax)
 #define CODE_SYS_BUSY			0x80000202u
 #define CODE_RND_NO_ENTROPY		0x80000203u
 #define CODE_OPERAND_BUSY_HOST_PRIORITY 0x80000204u
+#define CODE_INTERRUPTED_BUSY		0x80000206u
+#define CODE_INTERRUPTED_PAMT		0x80000307u
 #define CODE_KEY_GENERATION_FAILED	0x80000800u
 
 enum tdxc_again tdxc_again(uint64_t status)
@@ -97,10 +99,12 @@ enum tdxc_again tdxc_again(uint64_t status)
 	switch ((uint32_t)(status >> 32)) {
 	case CODE_INTERRUPTED_RESUMABLE:
 	case CODE_INTERRUPTED_RESTARTABLE:
+	case CODE_INTERRUPTED_PAMT:
 		return TDXC_AGAIN_RESUME;
 	case CODE_OPERAND_BUSY:
 	case CODE_SYS_BUSY:
 	case CODE_OPERAND_BUSY_HOST_PRIORITY:
+	case CODE_INTERRUPTED_BUSY:
 		return TDXC_AGAIN_BUSY;
 	case CODE_RND_NO_ENTROPY:
 	case CODE_KEY_GENERATION_FAILED:
@@ -144,23 +148,43 @@ static bool seamcall_may_repeat(const struct tdxc_seamcall_limits *limits,
 	return diag->again[kind] < limits->attempts[kind];
 }
 
+/* The operands of a call of any shape. */
+struct given {
+	struct tdxc_seamcall_full full;
+	size_t bytes; /* of it, that the caller's structure has */
+};
+
+static void seamcall_restore(const struct given *given,
+			     struct tdxc_seamcall_regs *regs)
+{
+	memcpy((void *)regs, &given->full, given->bytes);
+}
+
 /* What is said about a call that did not simply succeed, and what it leaves in
  * the caller's registers. */
 static int seamcall_end(struct tdxc_seamcall_diag *diag,
-			const struct tdxc_seamcall_regs *given, uint64_t rcx,
+			const struct given *given, uint64_t rcx,
 			struct tdxc_seamcall_regs *regs,
 			enum tdxc_seamcall_shape shape)
 {
-	diag->in = *given;
+	diag->in = given->full.common;
 	diag->in.rcx = rcx;
 	diag->out = diag->in;
 	/* Not left to each port: an instruction that failed has no outputs. */
-	if (shape == TDXC_SEAMCALL_RET &&
+	if (shape != TDXC_SEAMCALL_IN &&
 	    !tdxc_status_is_synthetic(diag->status))
 		diag->out = *regs;
 	else
-		*regs = *given;
+		seamcall_restore(given, regs);
 	return tdxc_seamcall_err(diag->status);
+}
+
+static bool seamcall_refused(const struct tdxc_seamcall_port *port,
+			     uint64_t rax, enum tdxc_seamcall_shape shape)
+{
+	return port->ops->abi != TDXC_ABI ||
+	       (shape == TDXC_SEAMCALL_FULL &&
+		(rax & LEAF_MASK) == TDXC_VP_ENTER);
 }
 
 int tdxc_seamcall(const struct tdxc_seamcall_port *port, uint64_t rax,
@@ -169,13 +193,16 @@ int tdxc_seamcall(const struct tdxc_seamcall_port *port, uint64_t rax,
 		  const struct tdxc_seamcall_limits *limits,
 		  struct tdxc_seamcall_diag *diag)
 {
-	const struct tdxc_seamcall_regs given = *regs;
-	uint64_t rcx = given.rcx;
+	struct given given = {.bytes = shape == TDXC_SEAMCALL_FULL
+					       ? sizeof(given.full)
+					       : sizeof(*regs)};
+	uint64_t rcx = regs->rcx;
 
 	memset(diag, 0, sizeof(*diag));
 	diag->rax = rax;
-	if (shape == TDXC_SEAMCALL_FULL || port->ops->abi != TDXC_ABI)
+	if (seamcall_refused(port, rax, shape))
 		return TDXC_E_INVAL;
+	memcpy(&given.full, (const void *)regs, given.bytes);
 	for (;;) {
 		diag->status = port->ops->call(port->ctx, rax, regs, shape);
 		diag->calls++;
@@ -186,11 +213,11 @@ int tdxc_seamcall(const struct tdxc_seamcall_port *port, uint64_t rax,
 			return seamcall_end(diag, &given, rcx, regs, shape);
 		if (seamcall_resumes(rax, diag->status))
 			rcx = 1;
-		*regs = given;
+		seamcall_restore(&given, regs);
 		regs->rcx = rcx;
 		tdxc_relax();
 	}
-	if (shape != TDXC_SEAMCALL_RET)
-		*regs = given;
+	if (shape == TDXC_SEAMCALL_IN)
+		seamcall_restore(&given, regs);
 	return TDXC_OK;
 }

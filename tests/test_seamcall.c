@@ -12,19 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array)	(sizeof(array) / sizeof(array)[0])
-#define MAX_STEPS	10
+#define COUNT(array)	 (sizeof(array) / sizeof(array)[0])
+#define MAX_STEPS	 10
 
-#define NO_ENTROPY	0x8000020300000000ull
-#define KEY_GENERATION	0x8000080000000000ull
-#define OPERAND_BUSY	0x8000020000000000ull
-#define EPOCH_BUSY	0x8000020100000000ull
-#define SYS_BUSY	0x8000020200000000ull
-#define HOST_PRIORITY	0x8000020400000000ull
-#define RESUMABLE	0x8000000300000000ull
-#define RESTARTABLE	0x8000000400000000ull
-#define OPERAND_INVALID 0xC000010000000000ull
-#define KEY_CONFIGURED	0x0000081500000000ull
+#define NO_ENTROPY	 0x8000020300000000ull
+#define KEY_GENERATION	 0x8000080000000000ull
+#define OPERAND_BUSY	 0x8000020000000000ull
+#define EPOCH_BUSY	 0x8000020100000000ull
+#define SYS_BUSY	 0x8000020200000000ull
+#define HOST_PRIORITY	 0x8000020400000000ull
+#define RESUMABLE	 0x8000000300000000ull
+#define RESTARTABLE	 0x8000000400000000ull
+#define INTERRUPTED_BUSY 0x8000020600000000ull
+#define INTERRUPTED_PAMT 0x8000030700000000ull
+#define OPERAND_INVALID	 0xC000010000000000ull
+#define KEY_CONFIGURED	 0x0000081500000000ull
 
 /* A port: step i answers call i, the last one all later calls. */
 struct script {
@@ -170,7 +172,85 @@ START_TEST(the_full_shape_is_the_six_registers_and_seven_more)
 }
 END_TEST
 
-START_TEST(the_full_shape_is_never_repeated_and_so_refused_here)
+/* Two answers "not now" that spoil every register, then the result. */
+struct full_script {
+	uint64_t last; /* the third answer */
+	uint32_t calls;
+	uint32_t wrong; /* attempts that did not start from the operands */
+};
+
+static const struct tdxc_seamcall_full full_operands = {
+	{1, 2, 4, 8, 16, 32}, 64, 128, 256, 512, 1024, 2048, 4096};
+static const struct tdxc_seamcall_full full_results = {
+	{51, 52, 53, 54, 55, 56}, 57, 58, 59, 60, 61, 62, 63};
+
+static uint64_t full_script_call(void *ctx, uint64_t rax,
+				 struct tdxc_seamcall_regs *regs,
+				 enum tdxc_seamcall_shape shape)
+{
+	struct full_script *s = ctx;
+
+	(void)rax;
+	ck_assert_int_eq(shape, TDXC_SEAMCALL_FULL);
+	if (memcmp((void *)regs, &full_operands, sizeof(full_operands)) != 0)
+		s->wrong++;
+	memcpy((void *)regs, &full_results, sizeof(full_results));
+	return ++s->calls < 3 ? INTERRUPTED_BUSY : s->last;
+}
+
+static int call_full(struct full_script *s, struct tdxc_seamcall_full *full,
+		     struct tdxc_seamcall_diag *diag)
+{
+	static const struct tdxc_seamcall_ops ops = {TDXC_ABI,
+						     full_script_call};
+	const struct tdxc_seamcall_limits limits = tdxc_seamcall_limits_usual();
+	const struct tdxc_seamcall_port port = {&ops, s};
+
+	*full = full_operands;
+	return tdxc_seamcall(&port, TDXC_MEM_PAGE_DEMOTE, &full->common,
+			     TDXC_SEAMCALL_FULL, &limits, diag);
+}
+
+START_TEST(the_full_shape_is_repeated_from_all_thirteen_operands)
+{
+	struct full_script s = {.last = 0};
+	struct tdxc_seamcall_full full;
+	struct tdxc_seamcall_diag diag;
+
+	ck_assert_int_eq(call_full(&s, &full, &diag), TDXC_OK);
+	ck_assert_uint_eq(s.calls, 3);
+	ck_assert_uint_eq(s.wrong, 0);
+	ck_assert_int_eq(memcmp(&full, &full_results, sizeof(full)), 0);
+	ck_assert_uint_eq(diag.again[TDXC_AGAIN_BUSY], 2);
+}
+END_TEST
+
+START_TEST(the_diagnostic_of_the_full_shape_has_the_common_six)
+{
+	struct full_script s = {.last = OPERAND_INVALID};
+	struct tdxc_seamcall_full full;
+	struct tdxc_seamcall_diag diag;
+
+	ck_assert_int_eq(call_full(&s, &full, &diag), TDXC_E_IO);
+	ck_assert(same(&diag.in, &full_operands.common));
+	ck_assert(same(&diag.out, &full_results.common));
+	ck_assert_int_eq(memcmp(&full, &full_results, sizeof(full)), 0);
+}
+END_TEST
+
+START_TEST(an_instruction_that_failed_leaves_all_thirteen_as_they_were)
+{
+	struct full_script s = {.last = TDXC_STATUS_UD};
+	struct tdxc_seamcall_full full;
+	struct tdxc_seamcall_diag diag;
+
+	ck_assert_int_eq(call_full(&s, &full, &diag), TDXC_E_ACCES);
+	ck_assert(same(&diag.out, &full_operands.common));
+	ck_assert_int_eq(memcmp(&full, &full_operands, sizeof(full)), 0);
+}
+END_TEST
+
+START_TEST(vp_enter_is_never_repeated_and_so_refused_here)
 {
 	struct script s = {.nr_steps = 1};
 	struct outcome o;
@@ -355,6 +435,8 @@ static const struct {
 	{OPERAND_BUSY, TDXC_AGAIN_BUSY, 1000},
 	{SYS_BUSY, TDXC_AGAIN_BUSY, 1000},
 	{HOST_PRIORITY, TDXC_AGAIN_BUSY, 1000},
+	{INTERRUPTED_BUSY, TDXC_AGAIN_BUSY, 1000},
+	{INTERRUPTED_PAMT, TDXC_AGAIN_RESUME, 10000},
 	{RESUMABLE, TDXC_AGAIN_RESUME, 10000},
 	{RESTARTABLE, TDXC_AGAIN_RESUME, 10000},
 };
@@ -644,7 +726,12 @@ static TCase *shapes_case(void)
 		PORTS);
 	tcase_add_test(tc, the_full_shape_is_the_six_registers_and_seven_more);
 	tcase_add_test(tc,
-		       the_full_shape_is_never_repeated_and_so_refused_here);
+		       the_full_shape_is_repeated_from_all_thirteen_operands);
+	tcase_add_test(tc, the_diagnostic_of_the_full_shape_has_the_common_six);
+	tcase_add_test(
+		tc,
+		an_instruction_that_failed_leaves_all_thirteen_as_they_were);
+	tcase_add_test(tc, vp_enter_is_never_repeated_and_so_refused_here);
 	tcase_add_test(tc, ops_of_another_abi_are_refused_without_a_call);
 	return tc;
 }

@@ -12,7 +12,8 @@
  * |--------------------|------------------------|--------------------------|
  * | RAX                | leaf, version, bit 63  | completion status        |
  * | RCX RDX R8-R11     | operands               | results, also of errors  |
- * | RBX RSI RDI R12-15 | VP.ENTER only          | VP.ENTER only            |
+ * | R12 R13            | VP.ENTER, MEM.PAGE.DEMOTE | VP.ENTER, PROMOTE     |
+ * | RBX RSI RDI R14 R15 | VP.ENTER only         | VP.ENTER only            |
  *
  * When the instruction itself fails (CF = 1, \#UD, \#GP) no register is an
  * output: the caller's structure stays as it was and the status is one of the
@@ -109,7 +110,8 @@ struct tdxc_seamcall_regs {
 	uint64_t r11; /**< Operand 11. */
 };
 
-/** The full register file of VP.ENTER. */
+/** The full register file of VP.ENTER; R12 and R13 of it also of
+ *  MEM.PAGE.DEMOTE and MEM.PAGE.PROMOTE with Dynamic PAMT. */
 struct tdxc_seamcall_full {
 	struct tdxc_seamcall_regs common; /**< First: see #tdxc_seamcall_ops. */
 	uint64_t rbx;			  /**< Operand 3. */
@@ -166,9 +168,11 @@ enum tdxc_again {
 	TDXC_AGAIN_NO, /**< An answer. */
 	/** RND_NO_ENTROPY, KEY_GENERATION_FAILED. */
 	TDXC_AGAIN_ENTROPY,
-	/** OPERAND_BUSY, SYS_BUSY, OPERAND_BUSY_HOST_PRIORITY. */
+	/** OPERAND_BUSY, SYS_BUSY, OPERAND_BUSY_HOST_PRIORITY,
+	 *  INTERRUPTED_BUSY. */
 	TDXC_AGAIN_BUSY,
-	/** INTERRUPTED_RESUMABLE, INTERRUPTED_RESTARTABLE. */
+	/** INTERRUPTED_RESUMABLE, INTERRUPTED_RESTARTABLE,
+	 *  INTERRUPTED_PAMT. */
 	TDXC_AGAIN_RESUME,
 	TDXC_AGAIN_KINDS /**< Number of kinds. */
 };
@@ -208,7 +212,8 @@ struct tdxc_seamcall_diag {
 	/** Operands of the last attempt. Valid unless status is 0. */
 	struct tdxc_seamcall_regs in;
 	/** Registers after it; equal to @ref in for TDXC_SEAMCALL_IN and when
-	 *  the instruction failed. Valid unless status is 0. */
+	 *  the instruction failed. Valid unless status is 0. Of
+	 *  TDXC_SEAMCALL_FULL the common six. */
 	struct tdxc_seamcall_regs out;
 	uint64_t calls; /**< Attempts made. */
 	/** Answers of each #tdxc_again kind among them; the last one counts. */
@@ -255,10 +260,13 @@ int tdxc_seamcall_err(uint64_t status);
  *
  * @param[in]     port   The instruction.
  * @param[in]     rax    Leaf, version, bit 63.
- * @param[in,out] regs   Operands, then for TDXC_SEAMCALL_RET the results of
- *                       the last attempt; as given after TDXC_SEAMCALL_IN, and
- *                       when the instruction failed, whatever the port wrote.
- * @param[in]     shape  TDXC_SEAMCALL_IN or _RET: VP.ENTER is never repeated.
+ * @param[in,out] regs   Operands, then for TDXC_SEAMCALL_RET and _FULL the
+ *                       results of the last attempt; as given after
+ *                       TDXC_SEAMCALL_IN, and when the instruction failed,
+ *                       whatever the port wrote. For TDXC_SEAMCALL_FULL the
+ *                       first member of a struct tdxc_seamcall_full.
+ * @param[in]     shape  #tdxc_seamcall_shape; VP.ENTER, which must not be
+ *                       repeated, is refused with TDXC_SEAMCALL_FULL.
  * @param[in]     limits Attempts.
  * @param[out]    diag   What happened. Never NULL.
  *
@@ -268,8 +276,8 @@ int tdxc_seamcall_err(uint64_t status);
  * @retval TDXC_E_OPNOTSUPP \#GP: SEAMRR not enabled.
  * @retval TDXC_E_ACCES     \#UD: not in VMX operation.
  * @retval TDXC_E_IO        Any other answer; see @p diag.
- * @retval TDXC_E_INVAL     @p shape is TDXC_SEAMCALL_FULL, or the port's ops
- *                          are of another ABI; no call was made.
+ * @retval TDXC_E_INVAL     VP.ENTER with TDXC_SEAMCALL_FULL, or the port's
+ *                          ops are of another ABI; no call was made.
  * @return #tdxc_err
  * @locks{none; any context the port's op allows}
  * @complexity{at most the sum of limits->attempts calls}
