@@ -18,6 +18,7 @@
 #include <tdxcore/plan.h>
 #include <tdxcore/platform.h>
 #include <tdxcore/range.h>
+#include <tdxcore/scan.h>
 #include <tdxcore/seamcall.h>
 #include <tdxcore/sept.h>
 #include <tdxcore/spte.h>
