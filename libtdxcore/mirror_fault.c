@@ -111,7 +111,7 @@ int tdxc_fault_ok_(const struct tdxc_mmu *mmu, const struct tdxc_root *root,
 
 	if (!tdxc_lock_ok_(mmu, lock) || !tdxc_place_ok_(&root->tree, fault) ||
 	    (fault->is_private ? !tdxc_private_ok_(fault)
-			       : fault->memory_type > 7))
+			       : fault->memory_type > 7 || fault->source != 0))
 		return TDXC_E_INVAL;
 	if (state != wanted)
 		return (state & wanted) != 0 ? TDXC_FAULT_RETRY : TDXC_E_INVAL;

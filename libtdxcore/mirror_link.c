@@ -20,18 +20,18 @@ void tdxc_link_undo_(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
 	c->ops->table_free(c->ctx, table);
 }
 
-int tdxc_refused_(const struct tdxc_map_ *m,
+int tdxc_refused_(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 		  const struct tdxc_external_change *change, int err)
 {
 	switch (err) {
 	case TDXC_E_BUSY:
-		m->cpu->counts.busy++;
+		cpu->counts.busy++;
 		return err;
 	case TDXC_E_NOMEM:
 	case TDXC_E_OPNOTSUPP:
 		return err;
 	default:
-		tdxc_mmu_poison_(m->mmu, change, err);
+		tdxc_mmu_poison_(mmu, change, err);
 		return TDXC_E_IO;
 	}
 }
@@ -49,7 +49,7 @@ static int link_empty(const struct tdxc_map_ *m, struct tdxc_spot_ *at)
 		return TDXC_FAULT_RETRY;
 	}
 	now = tdxc_spte_table(table.pa);
-	err = tdxc_mirror_(m, at, now, table.external);
+	err = tdxc_mirror_(m, at, now, table.external, 0);
 	if (err != TDXC_OK) {
 		tdxc_link_undo_(m, &table, tdxc_restore_(m, at, err));
 		return err == TDXC_E_IO ? TDXC_FAULT_POISONED : err;

@@ -43,7 +43,7 @@ void tdxc_link_undo_(const struct tdxc_map_ *m, struct tdxc_mmu_table *table,
 		     int err);
 
 /* What becomes of a change that the external tree did not make. */
-int tdxc_refused_(const struct tdxc_map_ *m,
+int tdxc_refused_(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
 		  const struct tdxc_external_change *change, int err);
 
 /* Handle a fault of one kind, most of them fast. */
@@ -152,10 +152,12 @@ static inline bool tdxc_place_ok_(const struct tdxc_tree *tree,
 }
 
 /* Private pages are write-back and never write-protected; what is no memory is
- * shared. */
+ * shared. Contents come in pages of 4 KiB. */
 static inline bool tdxc_private_ok_(const struct tdxc_fault *fault)
 {
 	return !fault->mmio && !fault->write_protected &&
+	       (fault->source & ~TDXC_SPTE_PA_MASK) == 0 &&
+	       (fault->source == 0 || fault->level == TDXC_LEVEL_4K) &&
 	       (fault->memory_type == 0 ||
 		fault->memory_type == TDXC_SPTE_WB >> TDXC_SPTE_TYPE_SHIFT);
 }
@@ -201,7 +203,8 @@ static inline int tdxc_external_(const struct tdxc_map_ *m,
 	if (tdxc_mmu_is_poisoned(m->mmu))
 		return TDXC_FAULT_POISONED;
 	err = m->mmu->config.ops->external_set(m->mmu->config.ctx, change);
-	return err == TDXC_OK ? TDXC_OK : tdxc_refused_(m, change, err);
+	return err == TDXC_OK ? TDXC_OK
+			      : tdxc_refused_(m->mmu, m->cpu, change, err);
 }
 
 /* Whether the fault may not be completed, asked by the owner of the entry. */
@@ -220,7 +223,8 @@ static inline bool tdxc_stale_(const struct tdxc_map_ *m,
 /* The same change of the external tree as of the entry; direct: none. */
 static inline int tdxc_mirror_(const struct tdxc_map_ *m,
 			       const struct tdxc_spot_ *at,
-			       struct tdxc_spte now, uint64_t external)
+			       struct tdxc_spte now, uint64_t external,
+			       uint64_t source)
 {
 	const struct tdxc_external_change change = {
 		.gfn = tdxc_spot_first_(at),
@@ -229,7 +233,7 @@ static inline int tdxc_mirror_(const struct tdxc_map_ *m,
 		.old = at->old,
 		.now = now,
 		.external = external,
-		.source = at->level == TDXC_LEVEL_4K ? m->fault->source : 0,
+		.source = source,
 	};
 
 	return m->kind == KIND_MIRROR ? tdxc_external_(m, &change) : TDXC_OK;
@@ -267,7 +271,7 @@ static inline int tdxc_install_(const struct tdxc_map_ *m,
 		return TDXC_FAULT_RETRY;
 	if (tdxc_stale_(m, at))
 		return tdxc_restore_(m, at, TDXC_FAULT_RETRY);
-	err = tdxc_mirror_(m, at, now, 0);
+	err = tdxc_mirror_(m, at, now, 0, m->fault->source);
 	if (err != TDXC_OK)
 		return tdxc_restore_(m, at, err);
 	return tdxc_publish_(m, at, now, pages);

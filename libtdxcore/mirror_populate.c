@@ -24,6 +24,19 @@ static uint64_t page_at(const struct tdxc_populate *p, uint64_t i)
 	return p->pages != NULL ? p->pages[i] : p->like.pa + (i << 12);
 }
 
+static bool has_sources(const struct tdxc_populate *p)
+{
+	return p->sources != NULL || p->like.source != 0;
+}
+
+/* Page with the contents of the page that is @i frames after the first. */
+static uint64_t source_at(const struct tdxc_populate *p, uint64_t i)
+{
+	if (p->sources != NULL)
+		return p->sources[i];
+	return p->like.source != 0 ? p->like.source + (i << 12) : 0;
+}
+
 /* How many of the next @n frames have contiguous pages. */
 static uint64_t run_of(const struct tdxc_populate *p, uint64_t n)
 {
@@ -74,8 +87,11 @@ static int next_page(struct populate *w)
 {
 	w->f.gfn.n = w->p->start.n + w->p->done;
 	w->f.pa = page_at(w->p, w->p->done);
+	w->f.source = source_at(w->p, w->p->done);
 	w->f.level = TDXC_LEVEL_4K;
-	return (w->f.pa & ~TDXC_SPTE_PA_MASK) == 0 ? TDXC_OK : TDXC_E_INVAL;
+	return ((w->f.pa | w->f.source) & ~TDXC_SPTE_PA_MASK) == 0
+		       ? TDXC_OK
+		       : TDXC_E_INVAL;
 }
 
 static void advance(struct populate *w, uint64_t frames, bool mapped)
@@ -309,7 +325,10 @@ static int populate_range(struct populate *w)
 						  : TDXC_E_AGAIN;
 	if (err == TDXC_FAULT_RETRY)
 		return TDXC_E_AGAIN;
-	if (err == TDXC_E_NOMEM && (topped_up || p->done != done))
+	/* With tables in reserve it is the external tree that has too little.
+	 */
+	if (err == TDXC_E_NOMEM && *spare == 0 &&
+	    (topped_up || p->done != done))
 		return TDXC_E_AGAIN;
 	return err;
 }
@@ -339,6 +358,8 @@ int tdxc_mmu_populate(struct tdxc_mmu *mmu, struct tdxc_root *root,
 
 	w.m.fault = &w.f;
 	if (p->like.mmio || p->like.level - 1 >= TDXC_LEVEL_1G ||
+	    (has_sources(p) &&
+	     (!p->like.is_private || p->like.level > TDXC_LEVEL_4K)) ||
 	    !range_ok(&root->tree, p))
 		return TDXC_E_INVAL;
 	if (p->done == p->frames)

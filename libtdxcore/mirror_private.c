@@ -9,7 +9,7 @@ static inline int private_lend(const struct tdxc_map_ *m,
 			       const struct tdxc_spot_ *at)
 {
 	struct tdxc_spte now = tdxc_spte_private(m->fault->pa, TDXC_LEVEL_4K);
-	int err = tdxc_mirror_(m, at, now, 0);
+	int err = tdxc_mirror_(m, at, now, 0, 0);
 
 	if (err == TDXC_OK)
 		return tdxc_publish_(m, at, now, 1);
@@ -25,7 +25,7 @@ int tdxc_fault_private_(struct tdxc_mmu *mmu, struct tdxc_root *root,
 	struct tdxc_spot_ at;
 
 	if (!tdxc_usual_fault_(mmu, root, fault, ROOT_MIRROR) ||
-	    !tdxc_private_ok_(fault) ||
+	    fault->source != 0 || !tdxc_private_ok_(fault) ||
 	    !tdxc_usual_walk_(&root->tree, fault->gfn.n, &at))
 		return tdxc_fault_slow_(mmu, root, cpu, fault, lock);
 	if (!tdxc_lock_ok_(mmu, lock))

@@ -12,7 +12,8 @@ static inline bool shared_usual(const struct tdxc_mmu *mmu,
 {
 	if (!tdxc_usual_fault_(mmu, root, fault, ROOT_DIRECT))
 		return false;
-	if (fault->exec || fault->mmio || fault->memory_type > 7)
+	if (fault->exec || fault->mmio || fault->memory_type > 7 ||
+	    fault->source != 0)
 		return false;
 	return tdxc_leaf_ok_(fault) &&
 	       tdxc_usual_walk_(&root->tree, fault->gfn.n, at);

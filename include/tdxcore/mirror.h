@@ -187,8 +187,8 @@ struct tdxc_mmu_ops {
 	 *  @return TDXC_OK; TDXC_E_BUSY: unchanged, try again; TDXC_E_NOMEM:
 	 *  unchanged, the port has too few pages of its own (Dynamic PAMT);
 	 *  TDXC_E_OPNOTSUPP: unchanged, the external tree does not do that
-	 *  here, such as a promotion of pages that are not all alike; anything
-	 *  else: unknown, the MMU is poisoned. */
+	 *  here, such as a promotion of pages that are not all alike, or a page
+	 *  of that size; anything else: unknown, the MMU is poisoned. */
 	int (*external_set)(void *ctx,
 			    const struct tdxc_external_change *change);
 	/** @brief Remove leaves, or empty tables, from the external tree, and
@@ -452,7 +452,8 @@ struct tdxc_fault {
 	uint64_t sequence;   /**< Invalidation sequence when pa was looked up.*/
 	uint64_t generation; /**< MMIO: of the memory slots. */
 	/** Private memory of a TD that is being built: page of the host's with
-	 *  the first contents; 0: none. 4 KiB leaves only. */
+	 *  the first contents, and then @ref level is 1; 0: none.
+	 *  @units{host physical address, 4 KiB aligned} */
 	uint64_t source;
 	uint32_t level; /**< Largest level allowed, 1 to 3. */
 	/** EPT memory type of shared memory. Private memory is write-back: 6,
@@ -513,8 +514,12 @@ enum tdxc_fault_outcome {
  * @retval TDXC_E_INVAL A frame beyond the end or with the alias bit, a root of
  *                      the other class, a level or address that do not fit,
  *                      private memory with a memory type, write protection or
- *                      MMIO, a lock that is not held; nothing changed.
- * @retval TDXC_E_NOMEM The CPU was not topped up; tables linked so far stay.
+ *                      MMIO, a source of shared memory or of a large page, a
+ *                      lock that is not held; nothing changed.
+ * @retval TDXC_E_NOMEM The CPU was not topped up, or external_set() said so;
+ *                      tables linked so far stay.
+ * @retval TDXC_E_OPNOTSUPP external_set() said so: ask for a smaller level.
+ *                      Tables linked so far stay.
  * @retval TDXC_E_EXIST Another page is mapped there (R37), or a large page
  *                      where smaller ones are wanted: tdxc_mmu_demote(); or the
  *                      table holds what no operation has written, such as zeros
@@ -532,13 +537,19 @@ TDXC_MUST_CHECK int tdxc_mmu_fault(struct tdxc_mmu *mmu, struct tdxc_root *root,
 /** A range to map ahead. */
 struct tdxc_populate {
 	/** As for a fault at each page: level is the largest that is allowed;
-	 *  gfn is filled in, and pa where there are @ref pages. */
+	 *  gfn is filled in, and pa where there are @ref pages, and source
+	 *  where there are @ref sources. */
 	struct tdxc_fault like;
 	struct tdxc_gfn start; /**< First frame. */
 	uint64_t frames;       /**< How many. */
 	/** Pages, one per frame; NULL: contiguous from like.pa on.
 	 *  @units{host physical addresses} */
 	const uint64_t *pages;
+	/** Pages with the first contents, one per frame, 0 where there are
+	 *  none; NULL: contiguous from like.source on, if that is not 0. Of a
+	 *  page that is mapped already the source is not looked at.
+	 *  @units{host physical addresses} */
+	const uint64_t *sources;
 	uint64_t done;	 /**< Frames done: the cursor. 0 at first. */
 	uint64_t mapped; /**< Frames that were not mapped before. */
 };
@@ -569,7 +580,11 @@ struct tdxc_populate {
  * @retval TDXC_E_BUSY  The external tree is busy: the same, later.
  * @retval TDXC_E_INVAL The range or a page of it is out of bounds, MMIO, or as
  *                      for a fault.
- * @retval TDXC_E_NOMEM The CPU was not topped up, and nothing was done.
+ * @retval TDXC_E_NOMEM The CPU was not topped up, and nothing was done; or the
+ *                      external tree has too few pages of its own: give it
+ *                      more, and call again.
+ * @retval TDXC_E_OPNOTSUPP The external tree does not take a page of the size
+ *                      there is at p->done: call again with a smaller level.
  * @retval TDXC_E_EXIST Another page is mapped at p->done; see a fault.
  * @retval TDXC_E_IO    Quarantine the page at p->done; see a fault.
  * @retval TDXC_FAULT_RETRY    The root is invalid: begin again with the valid
@@ -658,9 +673,11 @@ struct tdxc_zap {
  * Private pages are removed in batches, one external_remove() for each. A page
  * whose removal has an unknown outcome stays in the mirror, where no other page
  * can be lent in its place; a later zap tries to remove it again. One that was
- * busy stays, too, and the cursor with it. Where config.promote_to_zap says so,
- * a whole 2 MiB range of contiguous 4 KiB pages is promoted first; if that does
- * not work, its pages are removed one by one.
+ * busy stays, too, and the cursor with it.
+ *
+ * Where config.promote_to_zap says so, a whole 2 MiB range of contiguous 4 KiB
+ * pages is promoted first, and goes as one page of level 2; if that does not
+ * work, its pages are removed one by one.
  *
  * @param[in,out] mmu  MMU. @param[in,out] cpu CPU.
  * @param[in,out] zap  Zero its private members at first.
@@ -670,14 +687,17 @@ struct tdxc_zap {
  * @retval TDXC_E_AGAIN     More to do: take zap->out away and call again.
  * @retval TDXC_E_BUSY      The external tree was busy: unmapped are the entries
  *                          in zap->out; call again.
- * @retval TDXC_E_IO        Poisoned: an entry of zap->out has a status. Calling
- *                          again goes on behind it.
+ * @retval TDXC_E_IO        Poisoned: an entry of zap->out has a status, or the
+ *                          outcome of a promotion is unknown. Calling again
+ *                          goes on behind the one, and tries to remove the
+ *                          pages of the other.
  * @retval TDXC_E_OPNOTSUPP The reason is refused; nothing happened.
  * @retval TDXC_E_EXIST     See above; nothing happened to that leaf, and those
  *                          before it are in zap->out.
  * @retval TDXC_E_INVAL     A frame beyond the end or with the alias bit, a
  *                          reason that is none, room 0, private memory and no
- * room in cpu->batch, or a lock that is not held; nothing happened.
+ *                          room in cpu->batch, or a lock that is not held;
+ *                          nothing happened.
  * @return #tdxc_err
  * @locks{shared or exclusive, inside a read-side section}
  */
@@ -700,7 +720,8 @@ TDXC_MUST_CHECK int tdxc_mmu_zap(struct tdxc_mmu *mmu, struct tdxc_mmu_cpu *cpu,
  * @param[in]     gfn   Any frame of the page.
  * @param[in]     level Largest level wanted there: 1 or 2.
  * @param[in]     lock  #tdxc_lock
- * @retval TDXC_OK      No larger page is mapped there; also if none was.
+ * @retval TDXC_OK      No larger page is mapped there; also if none was, or if
+ *                      nothing is mapped.
  * @retval TDXC_E_AGAIN The entry is frozen, or changed; nothing changed but
  *                      levels above @p level + 1.
  * @retval TDXC_E_BUSY  The external tree is busy; the same.
@@ -736,10 +757,12 @@ TDXC_MUST_CHECK int tdxc_mmu_demote(struct tdxc_mmu *mmu,
  * @retval TDXC_OK      One page is mapped there; also if it was before.
  * @retval TDXC_E_NOENT There are not 512 leaves of the level below, contiguous
  *                      and aligned as a whole; nothing changed.
- * @retval TDXC_E_AGAIN An entry is frozen; nothing changed.
+ * @retval TDXC_E_AGAIN An entry is frozen, or changed; nothing changed.
  * @retval TDXC_E_BUSY  The external tree is busy; nothing changed.
+ * @retval TDXC_E_NOMEM The port's op said so; nothing changed.
  * @retval TDXC_E_OPNOTSUPP The external tree does not do it: the guest has
- *                      accepted some of the pages and not others, say.
+ *                      accepted some of the pages and not others, say; nothing
+ *                      changed.
  * @retval TDXC_E_INVAL As tdxc_mmu_demote().
  * @retval TDXC_E_IO    Poisoned, now or before. The 512 pages stay in the
  *                      mirror.
@@ -757,10 +780,14 @@ TDXC_MUST_CHECK int tdxc_mmu_promote(struct tdxc_mmu *mmu,
 /**
  * @brief Move a private 4 KiB page to another page of the host's.
  *
+ * Faults that looked the frame up before are stale: as for a zap, the caller
+ * has begun an invalidation that its is_stale() knows of. One that is not finds
+ * another page mapped than it wants, and gets TDXC_E_EXIST.
+ *
  * @param[in,out] mmu  MMU. @param[in,out] root Mirror root.
  * @param[in,out] cpu  CPU; nothing is taken from it.
  * @param[in]     gfn  The frame.
- * @param[in]     pa   The new page. @shape{4 KiB aligned}
+ * @param[in]     pa   The new page, another one. @shape{4 KiB aligned}
  * @param[in]     lock #tdxc_lock
  * @param[out]    old  The page that is the host's again; untouched on error.
  * @retval TDXC_OK      Moved.
@@ -780,7 +807,7 @@ TDXC_MUST_CHECK int tdxc_mmu_relocate(struct tdxc_mmu *mmu,
 
 /** Tables to remove, where they are empty. */
 struct tdxc_table_zap {
-	struct tdxc_gfn start; /**< First frame; moves up as tables go. */
+	struct tdxc_gfn start; /**< First frame; moves up to the end. */
 	struct tdxc_gfn end;   /**< One past the last. */
 	uint64_t removed;      /**< Tables removed so far. */
 };
@@ -789,9 +816,11 @@ struct tdxc_table_zap {
  * @brief Remove the empty tables of the mirror that lie within a range, while
  *        the guest is alive.
  *
- * The lowest level only: what is empty then, the next call finds. Tables go in
- * batches, one external_remove() for each; a table that is not empty, or whose
- * entries someone holds frozen, is passed by.
+ * A table that becomes empty because those below it went is found by the next
+ * pass over the range: begin again until @ref tdxc_table_zap::removed stays the
+ * same. Tables go in batches, one external_remove() for each. A table that is
+ * not empty, or whose entries someone holds frozen, is passed by: nothing here
+ * waits.
  *
  * @param[in,out] mmu  MMU. @param[in,out] root Mirror root.
  * @param[in,out] cpu  CPU, with room for a batch.
@@ -801,8 +830,8 @@ struct tdxc_table_zap {
  * @retval TDXC_OK      Gone through.
  * @retval TDXC_E_AGAIN More to do, from zap->start on.
  * @retval TDXC_E_BUSY  The external tree is busy: the same, later.
- * @retval TDXC_E_IO    Poisoned, now or before; that table stays in the mirror,
- *                      for ever frozen inside if it may be gone.
+ * @retval TDXC_E_IO    Poisoned, now or before. A table that may be gone stays
+ *                      in the mirror, empty; one whose page is lost is removed.
  * @retval TDXC_E_INVAL As tdxc_mmu_demote(), or no room for a batch.
  * @return #tdxc_err
  * @locks{shared or exclusive, inside a read-side section}
