@@ -26,8 +26,8 @@ uint64_t tdxc_sim_guest_pattern(uint64_t gpa, uint64_t value)
 int tdxc_sim_guest_init(struct tdxc_sim_guest *g)
 {
 	if (!g->machine || !g->script || g->nr_ops > TDXC_SIM_GUEST_MAX_OPS ||
-	    g->lp >= g->machine->platform.nr_lps || !g->host.violation ||
-	    !g->host.vmcall)
+	    g->lp >= g->machine->platform.nr_lps ||
+	    !g->host.violation != !g->host.vmcall)
 		return TDXC_E_INVAL;
 	for (size_t i = 0; i < g->nr_ops; i++) {
 		const struct tdxc_sim_guest_op *op = &g->script[i];
@@ -62,6 +62,7 @@ static void interrupt(struct tdxc_sim_guest *g)
 {
 	tdxc_sim_machine_interrupt_exit(g->machine, g->lp, &g->regs);
 	g->inside = false;
+	g->exit = TDXC_SIM_GUEST_INTERRUPT;
 }
 
 static enum tdxc_sim_guest_result
@@ -79,6 +80,15 @@ static bool out_of_patience(struct tdxc_sim_guest *g)
 	return ++g->futile > TDXC_SIM_GUEST_PATIENCE;
 }
 
+static void arrive(struct tdxc_sim_guest *g)
+{
+	g->inside = true;
+	g->nr_entries++;
+	tdxc_sim_machine_begin_call(g->machine, g->lp);
+	tdxc_sim_guest_tlb_enter(g);
+	tdxc_sim_machine_end_call(g->machine, g->lp);
+}
+
 /* Locks that are held make an entry busy: try again, not for ever. */
 static enum tdxc_sim_guest_result enter(struct tdxc_sim_guest *g)
 {
@@ -88,11 +98,7 @@ static enum tdxc_sim_guest_result enter(struct tdxc_sim_guest *g)
 	g->regs.gpr[TDXC_SIM_RCX] = g->tdvpr;
 	if (tdxc_sim_machine_seamcall(g->machine, g->lp, &g->regs) ==
 	    TDXC_SIM_ENTERED) {
-		g->inside = true;
-		g->nr_entries++;
-		tdxc_sim_machine_begin_call(g->machine, g->lp);
-		tdxc_sim_guest_tlb_enter(g);
-		tdxc_sim_machine_end_call(g->machine, g->lp);
+		arrive(g);
 		return TDXC_SIM_GUEST_RUNNING;
 	}
 	status = g->regs.gpr[TDXC_SIM_RAX];
@@ -104,17 +110,13 @@ static enum tdxc_sim_guest_result enter(struct tdxc_sim_guest *g)
 	return end(g, TDXC_SIM_GUEST_REFUSED, g->tdvpr);
 }
 
-/* Out already; what the host makes of it. */
 static enum tdxc_sim_guest_result take_violation(struct tdxc_sim_guest *g)
 {
-	uint64_t gpa = g->regs.gpr[TDXC_SIM_R8];
-
 	g->inside = false;
+	g->exit = TDXC_SIM_GUEST_VIOLATION;
 	g->nr_violations++;
-	if (out_of_patience(g) ||
-	    !g->host.violation(g->host.ctx, g, gpa, g->regs.gpr[TDXC_SIM_RCX],
-			       g->regs.gpr[TDXC_SIM_RDX]))
-		return end(g, TDXC_SIM_GUEST_STUCK, gpa);
+	if (out_of_patience(g))
+		return end(g, TDXC_SIM_GUEST_STUCK, g->regs.gpr[TDXC_SIM_R8]);
 	return TDXC_SIM_GUEST_RUNNING;
 }
 
@@ -132,8 +134,6 @@ static enum tdxc_sim_guest_result violate(struct tdxc_sim_guest *g,
 static enum tdxc_sim_guest_result
 vmcall(struct tdxc_sim_guest *g, uint64_t number, uint64_t r12, uint64_t r13)
 {
-	enum tdxc_sim_guest_result result;
-
 	memset(&g->regs, 0, sizeof(g->regs));
 	g->regs.gpr[TDXC_SIM_RAX] = LEAF_VMCALL;
 	g->regs.gpr[TDXC_SIM_RCX] = VMCALL_R10_TO_R13;
@@ -142,13 +142,10 @@ vmcall(struct tdxc_sim_guest *g, uint64_t number, uint64_t r12, uint64_t r13)
 	g->regs.gpr[TDXC_SIM_R13] = r13;
 	(void)tdxc_sim_machine_tdcall(g->machine, g->lp, &g->regs);
 	g->inside = false;
+	g->exit = TDXC_SIM_GUEST_VMCALL;
+	g->calling = true;
 	g->nr_vmcalls++;
-	if (!g->host.vmcall(g->host.ctx, g, &g->regs))
-		return end(g, TDXC_SIM_GUEST_STUCK, r12);
-	do {
-		result = enter(g);
-	} while (result == TDXC_SIM_GUEST_RUNNING && !g->inside);
-	return result;
+	return TDXC_SIM_GUEST_RUNNING;
 }
 
 /* --- ops ----------------------------------------------------------------- */
@@ -190,8 +187,10 @@ static enum tdxc_sim_guest_result accept_at(struct tdxc_sim_guest *g,
 	    TDXC_SIM_EXITED)
 		return take_violation(g);
 	*status = g->regs.gpr[TDXC_SIM_RAX];
-	if (*status >> 32 == ST_BUSY && !out_of_patience(g))
+	if (*status >> 32 == ST_BUSY && !out_of_patience(g)) {
+		(void)sched_yield();
 		return TDXC_SIM_GUEST_RUNNING;
+	}
 	if (*status == 0 || *status >> 32 == ST_ALREADY_ACCEPTED ||
 	    *status >> 32 == ST_PAGE_SIZE_MISMATCH)
 		return TDXC_SIM_GUEST_RUNNING;
@@ -264,7 +263,8 @@ static enum tdxc_sim_guest_result do_access(struct tdxc_sim_guest *g)
 
 	if (bytes > op->bytes - g->offset)
 		bytes = op->bytes - g->offset;
-	switch (tdxc_sim_guest_translate(g, gpa, &pa)) {
+	switch (tdxc_sim_guest_translate(
+		g, gpa, op->code == TDXC_SIM_GUEST_WRITE, &pa)) {
 	case TDXC_SIM_GUEST_MAPPED:
 		break;
 	case TDXC_SIM_GUEST_PENDING:
@@ -275,23 +275,29 @@ static enum tdxc_sim_guest_result do_access(struct tdxc_sim_guest *g)
 		return end(g, TDXC_SIM_GUEST_STALE, gpa);
 	}
 	wrong = access_words(g, gpa, pa, bytes);
-	return wrong == NO_ID ? advance(g, bytes)
-			      : end(g, TDXC_SIM_GUEST_WRONG, wrong);
+	if (wrong != NO_ID)
+		return end(g, TDXC_SIM_GUEST_WRONG, wrong);
+	if (op->code == TDXC_SIM_GUEST_VERIFY)
+		g->bytes_verified += bytes;
+	return advance(g, bytes);
 }
 
-/* The host may do a part, and say with R10 = 1 where to go on. */
 static enum tdxc_sim_guest_result do_map_gpa(struct tdxc_sim_guest *g,
 					     uint64_t bit)
 {
 	const struct tdxc_sim_guest_op *op = op_of(g);
 	uint64_t gpa = (op->gpa + g->offset) & ~g->shared_bit;
-	enum tdxc_sim_guest_result result =
-		vmcall(g, CALL_MAP_GPA, gpa | bit, op->bytes - g->offset);
+
+	return vmcall(g, CALL_MAP_GPA, gpa | bit, op->bytes - g->offset);
+}
+
+/* The host may do a part, and say with R10 = 1 where to go on. */
+static enum tdxc_sim_guest_result map_gpa_answered(struct tdxc_sim_guest *g)
+{
+	uint64_t gpa = (op_of(g)->gpa + g->offset) & ~g->shared_bit;
 	uint64_t answer = g->regs.gpr[TDXC_SIM_R10];
 	uint64_t reached = g->regs.gpr[TDXC_SIM_R11] & ~g->shared_bit;
 
-	if (result != TDXC_SIM_GUEST_RUNNING)
-		return result;
 	if (answer == 0)
 		return next(g);
 	if (answer == 1 && reached >= gpa && !out_of_patience(g)) {
@@ -325,11 +331,12 @@ static enum tdxc_sim_guest_result do_loop(struct tdxc_sim_guest *g)
 	return TDXC_SIM_GUEST_RUNNING;
 }
 
-static enum tdxc_sim_guest_result do_hlt(struct tdxc_sim_guest *g)
+/* Back from VP.VMCALL. */
+static enum tdxc_sim_guest_result answered(struct tdxc_sim_guest *g)
 {
-	enum tdxc_sim_guest_result result = vmcall(g, CALL_HLT, 0, 0);
-
-	return result == TDXC_SIM_GUEST_RUNNING ? next(g) : result;
+	g->calling = false;
+	return op_of(g)->code == TDXC_SIM_GUEST_HLT ? next(g)
+						    : map_gpa_answered(g);
 }
 
 static enum tdxc_sim_guest_result do_op(struct tdxc_sim_guest *g)
@@ -352,31 +359,90 @@ static enum tdxc_sim_guest_result do_op(struct tdxc_sim_guest *g)
 	case TDXC_SIM_GUEST_LOOP:
 		return do_loop(g);
 	case TDXC_SIM_GUEST_HLT:
-		return do_hlt(g);
+		return vmcall(g, CALL_HLT, 0, 0);
 	case TDXC_SIM_GUEST_EXIT:
 		break;
 	}
 	return end(g, TDXC_SIM_GUEST_DONE, 0);
 }
 
-static enum tdxc_sim_guest_result take_kick(struct tdxc_sim_guest *g)
+static bool ended(const struct tdxc_sim_guest *g)
 {
+	return tdxc_load_acquire(&g->stop) != 0 || g->at >= g->nr_ops;
+}
+
+static enum tdxc_sim_guest_result step_inside(struct tdxc_sim_guest *g)
+{
+	if (g->calling)
+		return answered(g);
+	if (tdxc_xchg(&g->kick, 0) == 0)
+		return do_op(g);
 	interrupt(g);
 	g->nr_interrupts++;
-	if (g->host.interrupt && !g->host.interrupt(g->host.ctx, g))
-		return end(g, TDXC_SIM_GUEST_STUCK, 0);
 	return TDXC_SIM_GUEST_RUNNING;
+}
+
+void tdxc_sim_guest_inside(struct tdxc_sim_guest *g, struct tdxc_sim_regs *regs)
+{
+	g->regs = *regs;
+	arrive(g);
+	while (g->inside) {
+		if (ended(g))
+			(void)end(g, TDXC_SIM_GUEST_DONE, 0);
+		else
+			(void)step_inside(g);
+	}
+	*regs = g->regs;
+}
+
+/* Whether its host wants it to go on. */
+static bool tell_host(struct tdxc_sim_guest *g)
+{
+	const struct tdxc_sim_guest_host *host = &g->host;
+
+	switch (g->exit) {
+	case TDXC_SIM_GUEST_VIOLATION:
+		return host->violation &&
+		       host->violation(host->ctx, g, g->regs.gpr[TDXC_SIM_R8],
+				       g->regs.gpr[TDXC_SIM_RCX],
+				       g->regs.gpr[TDXC_SIM_RDX]);
+	case TDXC_SIM_GUEST_VMCALL:
+		return host->vmcall && host->vmcall(host->ctx, g, &g->regs);
+	case TDXC_SIM_GUEST_INTERRUPT:
+		return !host->interrupt || host->interrupt(host->ctx, g);
+	case TDXC_SIM_GUEST_NO_EXIT:
+		break;
+	}
+	return true;
+}
+
+static uint64_t subject(const struct tdxc_sim_guest *g)
+{
+	switch (g->exit) {
+	case TDXC_SIM_GUEST_VIOLATION:
+		return g->regs.gpr[TDXC_SIM_R8];
+	case TDXC_SIM_GUEST_VMCALL:
+		return g->regs.gpr[TDXC_SIM_R12];
+	default:
+		return 0;
+	}
 }
 
 enum tdxc_sim_guest_result tdxc_sim_guest_step(struct tdxc_sim_guest *g)
 {
-	if (tdxc_load_acquire(&g->stop) != 0 || g->at >= g->nr_ops)
+	enum tdxc_sim_guest_result result;
+	uint64_t where;
+
+	if (ended(g))
 		return end(g, TDXC_SIM_GUEST_DONE, 0);
 	if (!g->inside)
 		return enter(g);
-	if (tdxc_xchg(&g->kick, 0) != 0)
-		return take_kick(g);
-	return do_op(g);
+	result = step_inside(g);
+	if (result != TDXC_SIM_GUEST_RUNNING || g->inside)
+		return result;
+	where = subject(g);
+	return tell_host(g) ? TDXC_SIM_GUEST_RUNNING
+			    : end(g, TDXC_SIM_GUEST_STUCK, where);
 }
 
 enum tdxc_sim_guest_result tdxc_sim_guest_run(struct tdxc_sim_guest *g)

@@ -5,6 +5,9 @@
  * hardware does: private addresses through the TD's secure EPT, shared ones
  * through an EPT of the host's, both through a TLB that forgets what a new TD
  * epoch makes stale, and nothing else.
+ *
+ * A guest makes its entries itself and asks its host what to do about exits, or
+ * someone else makes VP.ENTER and lets it run until it exits.
  */
 #ifndef TDXC_SIM_GUEST_H
 #define TDXC_SIM_GUEST_H
@@ -63,12 +66,21 @@ struct tdxc_sim_guest_host {
 	bool (*interrupt)(void *ctx, struct tdxc_sim_guest *g);
 };
 
+/* How a vCPU left the guest last. */
+enum tdxc_sim_guest_exit {
+	TDXC_SIM_GUEST_NO_EXIT,
+	TDXC_SIM_GUEST_VIOLATION,
+	TDXC_SIM_GUEST_VMCALL,
+	TDXC_SIM_GUEST_INTERRUPT,
+};
+
 struct tdxc_sim_guest_tlb_entry {
 	uint64_t page; /* gpa, of the size `level` says */
 	uint64_t pa;   /* KeyID bits included */
 	uint8_t level;
 	bool valid;
 	bool shared;
+	bool dirty; /* shared: writes need no walk */
 };
 
 struct tdxc_sim_guest {
@@ -76,10 +88,15 @@ struct tdxc_sim_guest {
 	uint32_t lp; /* to run on; not to be changed while in guest */
 	uint64_t tdvpr;
 	uint64_t shared_bit;  /* 1 << 47, or 51 with GPAW */
-	uint64_t shared_root; /* four-level EPT, KeyID 0; 0: none */
+	uint64_t shared_root; /* EPT, KeyID 0; 0: none. Four levels; five where
+				 the shared bit is 51 */
+	/* Virtual minus physical address of its tables; 0: they are in the
+	 * machine's memory. Then A and D bits are set as hardware does. */
+	uint64_t shared_virt;
 	const struct tdxc_sim_guest_op *script;
 	size_t nr_ops;
-	struct tdxc_sim_guest_host host;
+	struct tdxc_sim_guest_host host; /* all NULL: never stepped, only let
+					    in by tdxc_sim_guest_inside() */
 	bool accept; /* #VE: accept the page, 2M before 4K */
 	bool check;  /* hold every use of the TLB against the S-EPT */
 
@@ -97,10 +114,13 @@ struct tdxc_sim_guest {
 	uint64_t nr_ve;
 	uint64_t nr_tlb_hits;
 	uint64_t nr_tlb_flushes;
+	uint64_t bytes_verified;
 
 	/* private */
 	struct tdxc_sim_regs regs; /* the guest's in guest, else the host's */
 	bool inside;
+	enum tdxc_sim_guest_exit exit;
+	bool calling;	 /* VP.VMCALL was made, and not answered */
 	size_t at;	 /* op */
 	uint64_t offset; /* done of it */
 	uint64_t loops[TDXC_SIM_GUEST_MAX_OPS];
@@ -118,6 +138,11 @@ int tdxc_sim_guest_init(struct tdxc_sim_guest *g);
 enum tdxc_sim_guest_result tdxc_sim_guest_step(struct tdxc_sim_guest *g);
 /* To the end. From another thread, kick and stop reach it. */
 enum tdxc_sim_guest_result tdxc_sim_guest_run(struct tdxc_sim_guest *g);
+/* VP.ENTER of this vCPU was made on g->lp, by someone else: run until it
+ * exits; regs are then what VP.ENTER returns to the host. When g->result is not
+ * RUNNING any more, the script has ended. As tdxc_sim_port_guest needs it. */
+void tdxc_sim_guest_inside(struct tdxc_sim_guest *g,
+			   struct tdxc_sim_regs *regs);
 void tdxc_sim_guest_kick(struct tdxc_sim_guest *g);
 void tdxc_sim_guest_stop(struct tdxc_sim_guest *g);
 
@@ -133,7 +158,19 @@ uint64_t tdxc_sim_guest_pattern(uint64_t gpa, uint64_t value);
 bool tdxc_sim_shared_map(struct tdxc_sim_machine *machine, uint64_t root,
 			 uint64_t gpa, uint64_t pa,
 			 uint64_t (*table)(void *ctx), void *ctx);
-/* False: not mapped. */
+/* An EPT to walk. */
+struct tdxc_sim_shared {
+	struct tdxc_sim_machine *machine;
+	uint32_t lp;
+	uint32_t levels; /* 4 or 5 */
+	uint64_t root;
+	uint64_t virt; /* as tdxc_sim_guest::shared_virt */
+};
+
+/* False: not mapped, or not for that. */
+bool tdxc_sim_shared_access(const struct tdxc_sim_shared *ept, uint64_t gpa,
+			    bool write, struct tdxc_sim_translation *out);
+/* The same of a four-level EPT in the machine's memory, to read. */
 bool tdxc_sim_shared_walk(struct tdxc_sim_machine *machine, uint32_t lp,
 			  uint64_t root, uint64_t gpa,
 			  struct tdxc_sim_translation *out);
@@ -152,7 +189,8 @@ enum tdxc_sim_guest_access {
 void tdxc_sim_guest_tlb_enter(struct tdxc_sim_guest *g);
 /* *pa: where gpa is. */
 enum tdxc_sim_guest_access tdxc_sim_guest_translate(struct tdxc_sim_guest *g,
-						    uint64_t gpa, uint64_t *pa);
+						    uint64_t gpa, bool write,
+						    uint64_t *pa);
 /* 64-bit words, copied as one where the machine has no line model. */
 uint64_t tdxc_sim_guest_load(struct tdxc_sim_machine *machine, uint32_t lp,
 			     uint64_t pa);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Plain four-level EPT of 8-byte entries, for memory the guest shares. */
+/* Plain EPT of 8-byte entries, for memory the guest shares. */
 #include "guest.h"
 
-#define RWX	7ull
-#define MT_WB	(6ull << 3)
-#define LARGE	(1ull << 7)
-#define ADDRESS 0x000FFFFFFFFFF000ull
-#define PAGE	TDXC_PAGE_SIZE
+#define RWX	 7ull
+#define W	 2ull
+#define ACCESSED (1ull << 8)
+#define DIRTY	 (1ull << 9)
+#define MT_WB	 (6ull << 3)
+#define LARGE	 (1ull << 7)
+#define ADDRESS	 0x000FFFFFFFFFF000ull
+#define PAGE	 TDXC_PAGE_SIZE
 
 uint64_t tdxc_sim_guest_load(struct tdxc_sim_machine *machine, uint32_t lp,
 			     uint64_t pa)
@@ -73,26 +76,70 @@ bool tdxc_sim_shared_map(struct tdxc_sim_machine *machine, uint64_t root,
 	return true;
 }
 
+/* Of an entry: what is there, in whichever memory. */
+static uint64_t load_entry(const struct tdxc_sim_shared *ept, uint64_t at)
+{
+	if (ept->virt == 0)
+		return tdxc_sim_guest_load(ept->machine, ept->lp, at);
+	return tdxc_load_acquire((const uint64_t *)(size_t)(at + ept->virt));
+}
+
+/* A and D as a processor sets them; false: the entry has changed. */
+static bool mark(const struct tdxc_sim_shared *ept, uint64_t at, uint64_t entry,
+		 bool write)
+{
+	uint64_t marked = entry | ACCESSED | (write ? DIRTY : 0);
+
+	if (ept->virt == 0 || marked == entry)
+		return true;
+	return tdxc_try_cmpxchg((uint64_t *)(size_t)(at + ept->virt), &entry,
+				marked);
+}
+
+enum walked { WALKED, WALK_ABSENT, WALK_AGAIN };
+
+static enum walked walk_once(const struct tdxc_sim_shared *ept, uint64_t gpa,
+			     bool write, struct tdxc_sim_translation *out)
+{
+	const struct tdxc_sim_platform *p = &ept->machine->platform;
+	uint64_t end = (uint64_t)1 << (p->pa_width - p->keyid_bits);
+	uint32_t level = ept->levels - 1;
+	uint64_t at = ept->root;
+
+	for (;; level--) {
+		uint64_t slot = entry_at(at, gpa, level);
+		uint64_t entry = load_entry(ept, slot);
+
+		at = entry & ADDRESS;
+		if ((entry & RWX) == 0 || at >= end ||
+		    (write && (entry & W) == 0))
+			return WALK_ABSENT;
+		if (level != 0 && (level > 2 || (entry & LARGE) == 0))
+			continue;
+		if (!mark(ept, slot, entry, write))
+			return WALK_AGAIN;
+		out->level = (uint8_t)level;
+		out->pa = at & ~((PAGE << (9 * level)) - 1);
+		return WALKED;
+	}
+}
+
+bool tdxc_sim_shared_access(const struct tdxc_sim_shared *ept, uint64_t gpa,
+			    bool write, struct tdxc_sim_translation *out)
+{
+	enum walked walked;
+
+	do {
+		walked = walk_once(ept, gpa, write, out);
+	} while (walked == WALK_AGAIN);
+	return walked == WALKED;
+}
+
 bool tdxc_sim_shared_walk(struct tdxc_sim_machine *machine, uint32_t lp,
 			  uint64_t root, uint64_t gpa,
 			  struct tdxc_sim_translation *out)
 {
-	uint64_t end = (uint64_t)1 << (machine->platform.pa_width -
-				       machine->platform.keyid_bits);
-	uint64_t at = root;
-	uint32_t level;
+	const struct tdxc_sim_shared ept = {machine, lp, 4, root, 0};
 
-	for (level = 3;; level--) {
-		uint64_t entry = tdxc_sim_guest_load(machine, lp,
-						     entry_at(at, gpa, level));
-
-		at = entry & ADDRESS;
-		if ((entry & RWX) == 0 || at >= end)
-			return false;
-		if (level != 0 && (level > 2 || (entry & LARGE) == 0))
-			continue;
-		out->level = (uint8_t)level;
-		out->pa = at & ~((PAGE << (9 * level)) - 1);
-		return true;
-	}
+	return tdxc_sim_shared_access(&ept, gpa, false, out);
 }

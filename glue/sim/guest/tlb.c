@@ -98,18 +98,30 @@ static bool still_true(struct tdxc_sim_guest *g,
 		       (e->pa & ~tdxc_sim_hkid_mask(m));
 }
 
+static bool walk_shared(struct tdxc_sim_guest *g, uint64_t gpa, bool write,
+			struct tdxc_sim_translation *out)
+{
+	const struct tdxc_sim_shared ept = {
+		.machine = g->machine,
+		.lp = g->lp,
+		.levels = g->shared_bit >> 51 != 0 ? 5 : 4,
+		.root = g->shared_root,
+		.virt = g->shared_virt,
+	};
+
+	return ept.root != 0 && tdxc_sim_shared_access(&ept, gpa, write, out);
+}
+
 static enum tdxc_sim_guest_access walk(struct tdxc_sim_guest *g, uint64_t gpa,
+				       bool write,
 				       struct tdxc_sim_translation *out)
 {
 	struct tdxc_sim_module *m = &g->machine->module;
 	enum tdxc_sim_access access;
 
 	if ((gpa & g->shared_bit) != 0)
-		return g->shared_root != 0 && tdxc_sim_shared_walk(
-						      g->machine, g->lp,
-						      g->shared_root, gpa, out)
-			       ? TDXC_SIM_GUEST_MAPPED
-			       : TDXC_SIM_GUEST_ABSENT;
+		return walk_shared(g, gpa, write, out) ? TDXC_SIM_GUEST_MAPPED
+						       : TDXC_SIM_GUEST_ABSENT;
 	access = tdxc_sim_translate(m, g->lp, gpa & ~(PAGE_BYTES - 1), out);
 	if (access == TDXC_SIM_ACCESS_OK)
 		return TDXC_SIM_GUEST_MAPPED;
@@ -117,23 +129,24 @@ static enum tdxc_sim_guest_access walk(struct tdxc_sim_guest *g, uint64_t gpa,
 					    : TDXC_SIM_GUEST_ABSENT;
 }
 
-static enum tdxc_sim_guest_access look_up(struct tdxc_sim_guest *g,
-					  uint64_t gpa, uint64_t *pa)
+static enum tdxc_sim_guest_access
+look_up(struct tdxc_sim_guest *g, uint64_t gpa, bool write, uint64_t *pa)
 {
 	struct tdxc_sim_guest_tlb_entry *e = slot_of(g, gpa);
 	struct tdxc_sim_translation fresh;
 	enum tdxc_sim_guest_access access;
 
-	if (hit(e, gpa)) {
+	if (hit(e, gpa) && (!e->shared || !write || e->dirty)) {
 		g->nr_tlb_hits++;
 		if (g->check && !e->shared && !still_true(g, e))
 			return TDXC_SIM_GUEST_OUTLIVED;
 	} else {
-		access = walk(g, gpa, &fresh);
+		access = walk(g, gpa, write, &fresh);
 		if (access != TDXC_SIM_GUEST_MAPPED)
 			return access;
 		e->valid = true;
 		e->shared = (gpa & g->shared_bit) != 0;
+		e->dirty = write;
 		e->level = fresh.level;
 		e->pa = fresh.pa;
 		e->page = page_of(gpa, fresh.level);
@@ -144,12 +157,13 @@ static enum tdxc_sim_guest_access look_up(struct tdxc_sim_guest *g,
 
 /* The module is asked as during a call of this LP's. */
 enum tdxc_sim_guest_access tdxc_sim_guest_translate(struct tdxc_sim_guest *g,
-						    uint64_t gpa, uint64_t *pa)
+						    uint64_t gpa, bool write,
+						    uint64_t *pa)
 {
 	enum tdxc_sim_guest_access access;
 
 	tdxc_sim_machine_begin_call(g->machine, g->lp);
-	access = look_up(g, gpa, pa);
+	access = look_up(g, gpa, write, pa);
 	tdxc_sim_machine_end_call(g->machine, g->lp);
 	return access;
 }
