@@ -286,7 +286,7 @@ int tdxc_mmu_promote(struct tdxc_mmu *mmu, struct tdxc_root *root,
 	if (err != TDXC_OK)
 		return err;
 	find_entry(&root->tree, gfn.n, level, &at);
-	if (tdxc_spte_is_table(at.old))
+	if (at.level == level && tdxc_spte_is_table(at.old))
 		return as_error(tdxc_promote_(&m, &at));
 	if (tdxc_spte_is_leaf(at.old))
 		return TDXC_OK;
@@ -298,15 +298,15 @@ int tdxc_mmu_promote(struct tdxc_mmu *mmu, struct tdxc_root *root,
 
 int tdxc_mmu_relocate(struct tdxc_mmu *mmu, struct tdxc_root *root,
 		      struct tdxc_mmu_cpu *cpu, struct tdxc_gfn gfn,
-		      uint64_t pa, enum tdxc_lock lock, uint64_t *old)
+		      uint64_t *pa, enum tdxc_lock lock)
 {
 	const struct tdxc_map_ m = {mmu,  cpu,	&root->tree,
 				    NULL, lock, KIND_MIRROR};
-	const struct tdxc_spte now = tdxc_spte_private(pa, TDXC_LEVEL_4K);
+	const struct tdxc_spte now = tdxc_spte_private(*pa, TDXC_LEVEL_4K);
 	struct tdxc_spot_ at;
 	int err = tdxc_resize_ok_(mmu, root, gfn.n, lock);
 
-	if ((pa & ~TDXC_SPTE_PA_MASK) != 0)
+	if ((*pa & ~TDXC_SPTE_PA_MASK) != 0)
 		return TDXC_E_INVAL;
 	if (err != TDXC_OK)
 		return err;
@@ -315,7 +315,7 @@ int tdxc_mmu_relocate(struct tdxc_mmu *mmu, struct tdxc_root *root,
 		return met_frozen(cpu);
 	if (at.level > TDXC_LEVEL_4K || !tdxc_spte_is_leaf(at.old))
 		return TDXC_E_NOENT;
-	if (tdxc_spte_pa(at.old) == pa)
+	if (tdxc_spte_pa(at.old) == *pa)
 		return TDXC_E_INVAL;
 	if (!tdxc_freeze_(cpu, at.slot, &at.old))
 		return TDXC_E_AGAIN;
@@ -323,6 +323,6 @@ int tdxc_mmu_relocate(struct tdxc_mmu *mmu, struct tdxc_root *root,
 	if (err != TDXC_OK)
 		return as_error(tdxc_restore_(&m, &at, err));
 	tdxc_thaw_(cpu, at.slot, now);
-	*old = tdxc_spte_pa(at.old);
+	*pa = tdxc_spte_pa(at.old);
 	return TDXC_OK;
 }

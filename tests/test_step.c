@@ -147,6 +147,8 @@ static const struct tdxc_mmu_ops ops = {
 
 static struct tdxc_mmu mmu;
 static struct tdxc_mmu_cpu cpu;
+static struct tdxc_external_entry entries[1];
+static uint64_t *slots[1];
 static struct tdxc_root *root;
 
 static const struct tdxc_fault fault = {
@@ -233,6 +235,9 @@ static void set_up(void)
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(stage, MAP_FAILED);
 	memset(&cpu, 0, sizeof(cpu));
+	cpu.batch.entries = entries;
+	cpu.batch.slots = slots;
+	cpu.batch.room = 1;
 	ck_assert_int_eq(tdxc_mmu_init(&mmu, &config), TDXC_OK);
 	ck_assert_int_eq(tdxc_root_get(&mmu, TDXC_ROOTS_MIRROR, &root),
 			 TDXC_OK);

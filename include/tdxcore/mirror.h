@@ -787,9 +787,10 @@ TDXC_MUST_CHECK int tdxc_mmu_promote(struct tdxc_mmu *mmu,
  * @param[in,out] mmu  MMU. @param[in,out] root Mirror root.
  * @param[in,out] cpu  CPU; nothing is taken from it.
  * @param[in]     gfn  The frame.
- * @param[in]     pa   The new page, another one. @shape{4 KiB aligned}
+ * @param[in,out] pa   The new page, another one than is mapped; afterwards the
+ *                     old one, which is the host's again. Untouched on error.
+ *                     @shape{4 KiB aligned}
  * @param[in]     lock #tdxc_lock
- * @param[out]    old  The page that is the host's again; untouched on error.
  * @retval TDXC_OK      Moved.
  * @retval TDXC_E_NOENT No 4 KiB page is mapped there; nothing changed.
  * @retval TDXC_E_AGAIN, TDXC_E_BUSY, TDXC_E_NOMEM, TDXC_E_OPNOTSUPP,
@@ -802,8 +803,8 @@ TDXC_MUST_CHECK int tdxc_mmu_promote(struct tdxc_mmu *mmu,
 TDXC_MUST_CHECK int tdxc_mmu_relocate(struct tdxc_mmu *mmu,
 				      struct tdxc_root *root,
 				      struct tdxc_mmu_cpu *cpu,
-				      struct tdxc_gfn gfn, uint64_t pa,
-				      enum tdxc_lock lock, uint64_t *old);
+				      struct tdxc_gfn gfn, uint64_t *pa,
+				      enum tdxc_lock lock);
 
 /** Tables to remove, where they are empty. */
 struct tdxc_table_zap {
