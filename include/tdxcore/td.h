@@ -3,20 +3,22 @@
  * @file
  * @brief A TD's life: keys, control pages, vCPUs, image, run, teardown.
  *
- * | step      | function                 | runs on                           |
- * |-----------|--------------------------|-----------------------------------|
- * | CREATE    | tdxc_td_create()         | any CPU                           |
- * | KEYS      | tdxc_td_key_config()     | a CPU of each package             |
- * | SETUP     | tdxc_td_setup()          | any CPU                           |
- * | BUILD     | tdxc_td_vcpu_create(), tdxc_mmu_populate() with a source,
- * tdxc_td_measure(), tdxc_td_finalize() | any CPU; a vCPU stays with the CPU
- * that created it | | RUN       | tdxc_td_enter()          | the vCPU's CPU |
- * | VCPUS     | tdxc_td_vcpu_flush()     | each vCPU's CPU                   |
- * | CLOSE     | tdxc_td_close()          | any CPU                           |
- * | CACHES    | tdxc_td_flush_package()  | a CPU of each package             |
- * | KEYID     | tdxc_td_free_keyid()     | any CPU                           |
- * | RECLAIM   | zap the mirror's pages and roots, then tdxc_td_reclaim() | any
- * CPU | | GONE      |                          | |
+ * | step    | functions                        | runs on                 |
+ * |---------|----------------------------------|-------------------------|
+ * | CREATE  | tdxc_td_create()                 | any CPU                 |
+ * | KEYS    | tdxc_td_key_config()             | a CPU of each package   |
+ * | SETUP   | tdxc_td_setup()                  | any CPU                 |
+ * | BUILD   | tdxc_td_vcpu_create()            | the vCPU stays with it  |
+ * |         | tdxc_mmu_populate(), a source    | any CPU                 |
+ * |         | tdxc_td_measure(), _finalize()   | any CPU                 |
+ * | RUN     | tdxc_td_enter()                  | the vCPU's CPU          |
+ * | VCPUS   | tdxc_td_vcpu_flush()             | each vCPU's CPU         |
+ * | CLOSE   | tdxc_td_close()                  | any CPU                 |
+ * | CACHES  | tdxc_td_flush_package()          | a CPU of each package   |
+ * | KEYID   | tdxc_td_free_keyid()             | any CPU                 |
+ * | RECLAIM | zap the mirror's pages and roots | any CPU                 |
+ * |         | tdxc_td_reclaim()                | any CPU                 |
+ * | GONE    |                                  |                         |
  *
  * tdxc_td_next() says what comes next and where, so that a port is a loop
  * around it. The library runs nothing on another CPU by itself. From any step
@@ -26,6 +28,10 @@
  * Every page that the module may still own stays out of the allocator: what
  * cannot be reclaimed is quarantined, in the list of the TD's Secure EPT, with
  * the call that failed. A KeyID that cannot be freed is quarantined too.
+ *
+ * A page that the module refused to take is the host's again only after
+ * PAGE.WBINVD of it, which the module grants for pages that it does not have,
+ * and which writes back what a call that failed half way left of it in caches.
  *
  * Locks. Functions marked *exclusive* need the mirror's lock that way, because
  * the module takes the TDR for itself: a removal beside them would find it busy
@@ -55,6 +61,9 @@ extern "C" {
 #define TDXC_TD_MAX_PACKAGES 64
 /** Bytes that one MR.EXTEND measures. @source{tdx-module-abi.md 1.7} */
 #define TDXC_TD_EXTEND_BYTES 256
+/** Times MNG.KEY.FREEID may find WBCACHE_NOT_COMPLETE before it counts as
+ *  refused. */
+#define TDXC_TD_REWINDS 4u
 
 /** Where the TD is; what has to be done next. */
 enum tdxc_td_step {
@@ -122,6 +131,10 @@ struct tdxc_td_config {
 	struct tdxc_sept *sept;
 	/** Kept by reference, zeroed. @shape{sept->config.nr_vcpus entries} */
 	struct tdxc_td_vcpu *vcpus;
+	/** Alias bit of a shared address, as a frame number: 1 << 35, or 1 <<
+	 * 39 with GPAW. 0: 1 << 35. */
+	uint64_t alias;
+	uint32_t nr_l2_vms; /**< As in TD_PARAMS. @units{0..3} */
 };
 
 /** A TD. Caller-owned; members are the library's. */
@@ -136,12 +149,12 @@ struct tdxc_td {
 	/** Packages where the step KEYS, or CACHES, is done. */
 	uint32_t packages[TDXC_TD_MAX_PACKAGES];
 	uint32_t nr_packages; /**< Entries of @ref packages. */
+	uint32_t rewound;     /**< Times KEYID went back to CACHES. */
 	bool building;	      /**< The module's gate for updates is taken. */
-	bool initialized;     /**< MNG.INIT was done. */
-	/** The TD died (TD_FATAL, or a fatal exit): only teardown works;
-	 *  atomic. */
+	bool mismeasured;     /**< A measurement failed: not to be finalised. */
+	/** The first answer that said that the TD died (TD_FATAL, or a fatal
+	 *  exit): only teardown works then. 0: none; atomic. */
 	uint64_t fatal;
-	uint64_t fatal_status; /**< The first answer that said so. */
 };
 
 /** What tdxc_td_next() advises. */
@@ -157,8 +170,9 @@ struct tdxc_td_todo {
  * @param[out] td     Fully overwritten.
  * @param[in]  config Copied.
  * @retval TDXC_OK      Ready.
- * @retval TDXC_E_INVAL abi, an op or pointer is missing; or the module says it
- *                      wants more pages than the arrays hold; unchanged.
+ * @retval TDXC_E_INVAL abi, an op or pointer is missing, alias, nr_l2_vms;
+ *                      or the module says it wants more pages than the arrays
+ *                      hold, or has more packages; unchanged.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_td_init(struct tdxc_td *td,
@@ -192,10 +206,13 @@ const char *tdxc_td_step_name(enum tdxc_td_step step);
  * @retval TDXC_OK      Created.
  * @retval TDXC_E_INVAL Another step.
  * @retval TDXC_E_BUSY  The module is being updated, or stayed busy.
+ * @retval TDXC_E_AGAIN A race for a KeyID, the gate, or a PAMT pair was lost.
  * @retval TDXC_E_NOSPC No KeyID is free.
  * @retval TDXC_E_NOMEM No page, or too few in the Dynamic PAMT cache.
- * @return Otherwise as tdxc_seamcall(). Of a failure nothing remains, but that
- *         the page is quarantined where the module may have it.
+ * @return Otherwise as tdxc_seamcall() or tdxc_pamt_get(). Of a failure nothing
+ *         remains, but that the page, and the KeyID with it, is quarantined
+ *         where the module may have it; a KeyID also that the module calls not
+ *         free (HKID_NOT_FREE).
  */
 TDXC_MUST_CHECK int tdxc_td_create(struct tdxc_td *td,
 				   struct tdxc_seamcall_diag *diag);
@@ -224,8 +241,9 @@ TDXC_MUST_CHECK int tdxc_td_key_config(struct tdxc_td *td, uint32_t cpu,
  * @param[out]    diag      The last call; else untouched.
  * @retval TDXC_OK      Initialised.
  * @retval TDXC_E_INVAL Another step.
- * @retval TDXC_E_NOMEM No page; what was added stays, call again.
- * @return Otherwise as tdxc_seamcall(); what was added stays, call again.
+ * @retval TDXC_E_NOMEM No page, or too few in the Dynamic PAMT cache; what was
+ *                      added stays, call again.
+ * @return Otherwise as tdxc_seamcall() or tdxc_pamt_get(); the same.
  */
 TDXC_MUST_CHECK int tdxc_td_setup(struct tdxc_td *td, uint64_t params_pa,
 				  uint64_t *leaf,
@@ -240,8 +258,8 @@ TDXC_MUST_CHECK int tdxc_td_setup(struct tdxc_td *td, uint64_t params_pa,
  * @param[in]     rcx  What the guest finds in RCX and R8 at first.
  * @param[out]    diag The last call; else untouched.
  * @retval TDXC_OK      It is READY.
- * @retval TDXC_E_INVAL Another step, no such vCPU, or it is READY already, or
- *                      the lock is not held.
+ * @retval TDXC_E_INVAL Another step, no such vCPU or CPU, or it is READY
+ *                      already, or the lock is not held.
  * @retval TDXC_E_NOMEM As tdxc_td_setup().
  * @return Otherwise as tdxc_seamcall(); what was added stays: call again, or
  *         leave the vCPU half created, which teardown knows how to end (L53).
@@ -259,12 +277,15 @@ TDXC_MUST_CHECK int tdxc_td_vcpu_create(struct tdxc_td *td, uint32_t vcpu,
  * @param[in,out] td     Object at BUILD.
  * @param[in]     start  First frame.
  * @param[in]     frames How many.
- * @param[out]    done   Bytes measured; on failure the rest is not. A TD whose
- *                       measurement failed cannot be finalised.
+ * @param[out]    done   Bytes measured; on failure the rest is not.
  * @param[out]    diag   The last call; else untouched.
  * @retval TDXC_OK      Measured.
- * @retval TDXC_E_INVAL Another step, or the lock is not held.
- * @return Otherwise as tdxc_seamcall().
+ * @retval TDXC_E_INVAL Another step, frames beyond 2^52 bytes, or the lock is
+ *                      not held; nothing was measured.
+ * @retval TDXC_E_BUSY  The module stayed busy. With 0 bytes done nothing
+ *                      happened: call again.
+ * @return Otherwise as tdxc_seamcall(). A TD whose measurement failed in any
+ *         other way than these two cannot be finalised.
  */
 TDXC_MUST_CHECK int tdxc_td_measure(struct tdxc_td *td, struct tdxc_gfn start,
 				    uint64_t frames, uint64_t *done,
@@ -325,12 +346,24 @@ struct tdxc_td_exit {
  * @param[in,out] regs The guest's registers as the GHCI has them; RCX is
  *                     overwritten.
  * @param[out]    exit Why it is out.
+ * | answer                                    | returned     | exit->kind  |
+ * |-------------------------------------------|--------------|-------------|
+ * | an exit reason                            | TDXC_OK      | by reason   |
+ * | NON_RECOVERABLE_VCPU                      | TDXC_OK      | VCPU_DEAD   |
+ * | NON_RECOVERABLE_TD and its kin            | TDXC_OK      | TD_DEAD     |
+ * | TD_FATAL, or either was known to be dead  | TDXC_E_IO    | either      |
+ * | busy, interrupted, CROSS_TD_FAULT, _TRAP, | TDXC_E_AGAIN | NONE        |
+ * | HOST_PRIORITY_BUSY_TIMEOUT                |              |             |
+ * | VCPU_ASSOCIATED                           | TDXC_E_BUSY  | NONE        |
+ * | anything else                             | TDXC_E_IO    | NONE        |
+ *
  * @retval TDXC_OK      It was in, and is out: see @p exit.
  * @retval TDXC_E_AGAIN Entry is held, or the module was busy: look for requests
  *                      and try again, on the slow path (H7).
  * @retval TDXC_E_BUSY  It is associated with another CPU: tdxc_td_vcpu_flush()
  *                      there first.
- * @retval TDXC_E_INVAL Another step, no such vCPU, or it is not READY.
+ * @retval TDXC_E_INVAL Another step, no such vCPU or CPU, or it is neither
+ *                      READY nor dead.
  * @retval TDXC_E_IO    VP.ENTER was refused, or the TD or vCPU is dead.
  * @return Otherwise as tdxc_seamcall().
  * @locks{none of the mirror's; the calling thread is the vCPU's}
@@ -347,6 +380,7 @@ TDXC_MUST_CHECK int tdxc_td_enter(struct tdxc_td *td, uint32_t vcpu,
  * @param[out]    diag The call; else untouched.
  * @retval TDXC_OK      It is associated with no CPU; also when it was before,
  *                      or was never initialised: no call is made then.
+ * @retval TDXC_E_BUSY  It is inside, or the module stayed busy.
  * @retval TDXC_E_INVAL Another step, no such vCPU, or not its CPU.
  * @return Otherwise as tdxc_seamcall().
  * @locks{none; the vCPU is not inside}
@@ -382,6 +416,19 @@ enum {
 uint64_t tdxc_td_map_gpa(const struct tdxc_seamcall_full *regs, uint64_t alias,
 			 struct tdxc_td_conversion *c);
 
+/**
+ * @brief What an EPT violation says about the fault to handle.
+ *
+ * The level that the guest accepts at is honoured: fault->level is lowered to
+ * it. Then look up the page behind fault->gfn and fill in what else the VMM
+ * knows. A larger page that is mapped there must be demoted to that level.
+ *
+ * @param[in]     exit  Of kind VIOLATION.
+ * @param[in,out] fault gfn, is_private, write and exec are filled in; level is
+ *                      the largest that is allowed, in and out.
+ */
+void tdxc_td_fault(const struct tdxc_td_exit *exit, struct tdxc_fault *fault);
+
 /* --- teardown --------------------------------------------------------------
  */
 
@@ -392,8 +439,9 @@ uint64_t tdxc_td_map_gpa(const struct tdxc_seamcall_full *regs, uint64_t alias,
  *
  * @param[in,out] td Object; goes to VCPUS, or as far as there is nothing to do.
  * @retval TDXC_OK      So it is; also when it was before.
- * @retval TDXC_E_INVAL The lock is not held.
- * @retval TDXC_E_BUSY  A vCPU is inside: kick it, and call again.
+ * @retval TDXC_E_INVAL The lock is not held; nothing changed.
+ * @retval TDXC_E_BUSY  A vCPU is inside: kick it, and call again. No other one
+ *                      enters any more.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_td_end(struct tdxc_td *td);
@@ -432,8 +480,10 @@ TDXC_MUST_CHECK int tdxc_td_flush_package(struct tdxc_td *td, uint32_t cpu,
  * @param[out]    diag The call; else untouched.
  * @retval TDXC_OK      Free.
  * @retval TDXC_E_INVAL Another step, or the lock is not held.
- * @return Otherwise as tdxc_seamcall(); nothing changed. WBCACHE_NOT_COMPLETE
- *         goes back to CACHES. See tdxc_td_abandon().
+ * @retval TDXC_E_AGAIN WBCACHE_NOT_COMPLETE: the step is CACHES, for all
+ *                      packages. The fifth time it is TDXC_E_IO.
+ * @return Otherwise as tdxc_seamcall(); nothing changed. See
+ *         tdxc_td_abandon().
  */
 TDXC_MUST_CHECK int tdxc_td_free_keyid(struct tdxc_td *td,
 				       struct tdxc_seamcall_diag *diag);
@@ -442,10 +492,11 @@ TDXC_MUST_CHECK int tdxc_td_free_keyid(struct tdxc_td *td,
  * @brief RECLAIM of all control pages, the TDR last. @locks{serial}
  *
  * After the mirror's pages and tables were given back. The TDR is written back
- * under the global KeyID, under which the module writes it.
+ * under the global KeyID, under which the module writes it, after its RECLAIM:
+ * PAGE.WBINVD is granted for pages that the module does not have.
  *
  * @param[in,out] td   Object at RECLAIM; goes to GONE.
- * @param[out]    diag The last call that failed; else untouched.
+ * @param[out]    diag The first call that failed; else untouched.
  * @retval TDXC_OK      Every page is the host's again.
  * @retval TDXC_E_INVAL Another step.
  * @retval TDXC_E_IO    Some page was refused and is quarantined, the TDR with
@@ -459,7 +510,8 @@ TDXC_MUST_CHECK int tdxc_td_reclaim(struct tdxc_td *td,
  * @brief Give up a TD that cannot be taken down: everything it has is
  *        quarantined, the KeyID too. @locks{serial, exclusive}
  * @param[in,out] td Object at CREATE to RECLAIM; goes to GONE. Pages of the
- *                   mirror are the caller's to quarantine.
+ *                   mirror are the caller's to quarantine. The entries of the
+ *                   list have a diag with 0 calls.
  * @retval TDXC_OK      Given up.
  * @retval TDXC_E_INVAL It is GONE, or the lock is not held.
  * @return #tdxc_err
