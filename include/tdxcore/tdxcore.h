@@ -8,6 +8,7 @@
 
 #include <tdxcore/check.h>
 #include <tdxcore/cmr.h>
+#include <tdxcore/convert.h>
 #include <tdxcore/err.h>
 #include <tdxcore/gate.h>
 #include <tdxcore/iter.h>
