@@ -10,6 +10,7 @@
 #include <tdxcore/cmr.h>
 #include <tdxcore/convert.h>
 #include <tdxcore/err.h>
+#include <tdxcore/hotplug.h>
 #include <tdxcore/gate.h>
 #include <tdxcore/iter.h>
 #include <tdxcore/metadata.h>
