@@ -121,12 +121,12 @@ uint64_t tdxc_td_map_gpa(const struct tdxc_seamcall_full *regs, uint64_t alias,
 	uint64_t bytes = regs->r13;
 
 	if (((regs->r12 | bytes) & (TDXC_PAGE_SIZE - 1)) != 0)
-		return TDXC_MAP_GPA_ALIGN;
+		return TDXC_MAP_GPA_ALIGN_ERROR;
 	/* The bits above the alias bit are none of an address. */
 	if (start >= shared || bytes > shared - start)
-		return TDXC_MAP_GPA_INVALID;
+		return TDXC_MAP_GPA_INVALID_OPERAND;
 	c->start.n = start / TDXC_PAGE_SIZE;
 	c->end.n = c->start.n + bytes / TDXC_PAGE_SIZE;
 	c->to_private = (regs->r12 & shared) == 0;
-	return TDXC_MAP_GPA_OK;
+	return TDXC_MAP_GPA_SUCCESS;
 }

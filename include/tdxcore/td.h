@@ -44,6 +44,7 @@
 #ifndef TDXCORE_TD_H
 #define TDXCORE_TD_H
 
+#include <tdxcore/convert.h>
 #include <tdxcore/module.h>
 #include <tdxcore/platform.h>
 #include <tdxcore/sept.h>
@@ -396,22 +397,13 @@ struct tdxc_td_conversion {
 	bool to_private;       /**< Else to shared. */
 };
 
-/** Answers to MapGPA, for R10. @source{tdx-module-abi.md 1.8} */
-enum {
-	TDXC_MAP_GPA_OK = 0,	/**< Done. */
-	TDXC_MAP_GPA_RETRY = 1, /**< Some is done: R11 is where to go on. */
-};
-/** MapGPA: an operand is out of bounds. */
-#define TDXC_MAP_GPA_INVALID 0x8000000000000000ull
-/** MapGPA: an operand is not aligned. */
-#define TDXC_MAP_GPA_ALIGN 0x8000000000000002ull
-
 /**
  * @brief What a MapGPA call asks for.
  * @param[in]  regs  Of the exit, kind VMCALL, R11 = 10001h.
  * @param[in]  alias The TD's alias bit, as a frame number.
  * @param[out] c     Filled on success; may be empty.
- * @return What to put into R10: TDXC_MAP_GPA_OK, _INVALID or _ALIGN.
+ * @return What to put into R10: TDXC_MAP_GPA_SUCCESS, _INVALID_OPERAND or
+ *         _ALIGN_ERROR of convert.h.
  */
 uint64_t tdxc_td_map_gpa(const struct tdxc_seamcall_full *regs, uint64_t alias,
 			 struct tdxc_td_conversion *c);
