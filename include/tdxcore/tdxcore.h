@@ -26,6 +26,7 @@
 #include <tdxcore/spte.h>
 #include <tdxcore/status.h>
 #include <tdxcore/td.h>
+#include <tdxcore/td_params.h>
 #include <tdxcore/tdmr.h>
 #include <tdxcore/update.h>
 #include <tdxcore/version.h>
