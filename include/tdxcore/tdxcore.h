@@ -8,6 +8,7 @@
 
 #include <tdxcore/check.h>
 #include <tdxcore/cmr.h>
+#include <tdxcore/coherence.h>
 #include <tdxcore/convert.h>
 #include <tdxcore/err.h>
 #include <tdxcore/hotplug.h>
