@@ -4,57 +4,14 @@
  *
  * Nearly all entries of a guest with 4 KiB pages are private leaves of level 1,
  * and nothing about them matters but one bit. Neighbours are therefore folded
- * into one word, 32 at a time, and looked at one by one only where the fold
- * says that a shared one is among them.
+ * into one word, eight at a time, and told apart only where the fold says that
+ * a shared one is among them.
  */
-#include <tdxcore/err.h>
 #include <tdxcore/scan.h>
-#include <tdxcore/version.h>
+
+#include "scan_work.h"
 
 #define FOLD 32u
-
-/* Where an address range of a process or kernel begins and ends, in frames. */
-struct scan_span {
-	uint64_t first;
-	uint64_t stop;
-};
-
-/* clang-format off */
-#define SCAN_TEXTS(X)                                                          \
-	X(TDXC_SCAN_GOOD, "nothing is wrong")                                  \
-	X(TDXC_SCAN_NO_TABLE, "the table cannot be read")                      \
-	X(TDXC_SCAN_OUTSIDE, "the address lies outside RAM")                   \
-	X(TDXC_SCAN_LOOP, "the table is its own ancestor")                     \
-	X(TDXC_SCAN_TABLE_SHARED, "a table would be read as shared memory")    \
-	X(TDXC_SCAN_RESERVED, "a reserved address bit is set")                 \
-	X(TDXC_SCAN_TOO_LARGE, "no page has the size of this level")
-/* clang-format on */
-
-/* Texts by offset, not by pointer: see err.c. */
-struct scan_pool {
-#define X(kind, text) char kind[sizeof(text)];
-	SCAN_TEXTS(X)
-#undef X
-};
-
-static const struct scan_pool scan_pool = {
-#define X(kind, text) text,
-	SCAN_TEXTS(X)
-#undef X
-};
-
-static const uint16_t scan_offset[] = {
-#define X(kind, text) [kind] = (uint16_t)offsetof(struct scan_pool, kind),
-	SCAN_TEXTS(X)
-#undef X
-};
-
-const char *tdxc_scan_bad_text(uint32_t bad)
-{
-	if (bad >= TDXC_SCAN_BADS)
-		return "unknown";
-	return (const char *)&scan_pool + scan_offset[bad];
-}
 
 /* ---- folding ---- */
 
@@ -71,34 +28,77 @@ static inline uint64_t scan_and8(const uint64_t *e)
 	       ((e[4] & e[5]) & (e[6] & e[7]));
 }
 
-static uint32_t scan_skip_clear(const uint64_t *table, uint32_t i, uint32_t end,
-				uint64_t mask)
+/* Index of the first of eight entries whose bit is set, without a branch that
+ * nobody could foresee; 8: none any more. They are read again, or compilers
+ * keep all of a fold in registers, at twice the instructions. */
+static inline uint32_t scan_first_set(const uint64_t *e, uint64_t mask)
 {
-	for (; i + FOLD <= end; i += FOLD) {
-		const uint64_t *e = table + i;
+	uint32_t first = 8;
+	uint32_t i;
 
-		if (((scan_or8(e) | scan_or8(e + 8)) |
-		     (scan_or8(e + 16) | scan_or8(e + 24))) &
-		    mask)
-			break;
-	}
-	return i;
+	for (i = 8; i-- > 0;)
+		first = (tdxc_load_once(e + i) & mask) != 0 ? i : first;
+	return first;
 }
 
-/* Where the bit is set in all of them, none of them is zero either. */
-static uint32_t scan_skip_set(const uint64_t *table, uint32_t i, uint32_t end,
+static inline uint32_t scan_first_clear(const uint64_t *e, uint64_t mask)
+{
+	uint32_t first = 8;
+	uint32_t i;
+
+	for (i = 8; i-- > 0;) {
+		uint64_t entry = tdxc_load_once(e + i);
+
+		first = (entry & mask) == 0 && entry != 0 ? i : first;
+	}
+	return first;
+}
+
+/* About where the first entry of [i, end) with the bit set is: there is none
+ * before. */
+static uint32_t scan_find_set(const uint64_t *table, uint32_t i, uint32_t end,
 			      uint64_t mask)
 {
 	for (; i + FOLD <= end; i += FOLD) {
 		const uint64_t *e = table + i;
 
-		if (!(((scan_and8(e) & scan_and8(e + 8)) &
-		       (scan_and8(e + 16) & scan_and8(e + 24))) &
-		      mask) &&
-		    ((scan_or8(e) | scan_or8(e + 8)) |
-		     (scan_or8(e + 16) | scan_or8(e + 24))) != 0)
-			break;
+		if ((scan_or8(e) & mask) != 0)
+			return i + scan_first_set(e, mask);
+		if ((scan_or8(e + 8) & mask) != 0)
+			return i + 8 + scan_first_set(e + 8, mask);
+		if ((scan_or8(e + 16) & mask) != 0)
+			return i + 16 + scan_first_set(e + 16, mask);
+		if ((scan_or8(e + 24) & mask) != 0)
+			return i + 24 + scan_first_set(e + 24, mask);
 	}
+	for (; i + 8 <= end; i += 8) {
+		if ((scan_or8(table + i) & mask) != 0)
+			return i + scan_first_set(table + i, mask);
+	}
+	/* The last eight, some of them once more. */
+	if (end >= 8 && (scan_or8(table + end - 8) & mask) == 0)
+		return end;
+	return i;
+}
+
+/* The same for a bit that is clear. Where it is set in all entries, none of
+ * them is zero either. */
+static uint32_t scan_find_clear(const uint64_t *table, uint32_t i, uint32_t end,
+				uint64_t mask)
+{
+	uint32_t first;
+
+	for (; i + 8 <= end; i += 8) {
+		const uint64_t *e = table + i;
+
+		if ((scan_and8(e) & mask) != 0 || scan_or8(e) == 0)
+			continue;
+		first = scan_first_clear(e, mask);
+		if (first < 8)
+			return i + first;
+	}
+	if (end >= 8 && (scan_and8(table + end - 8) & mask) != 0)
+		return end;
 	return i;
 }
 
@@ -114,22 +114,13 @@ static bool scan_wanted(const struct tdxc_scan *s, uint64_t entry)
 static uint32_t scan_find(const struct tdxc_scan *s, const uint64_t *table,
 			  uint32_t i, uint32_t end)
 {
-	uint32_t group;
-
-	while (i < end) {
-		if (s->config.what == TDXC_SCAN_SHARED)
-			i = s->config.polarity == TDXC_SHARED_IS_SET
-				    ? scan_skip_clear(table, i, end,
-						      s->shared_mask)
-				    : scan_skip_set(table, i, end,
-						    s->shared_mask);
-		group = end - i > FOLD ? i + FOLD : end;
-		for (; i < group; i++) {
-			if (scan_wanted(s, table[i]))
-				return i;
-		}
-	}
-	return end;
+	if (s->config.what == TDXC_SCAN_SHARED)
+		i = s->config.polarity == TDXC_SHARED_IS_SET
+			    ? scan_find_set(table, i, end, s->shared_mask)
+			    : scan_find_clear(table, i, end, s->shared_mask);
+	while (i < end && !scan_wanted(s, table[i]))
+		i++;
+	return i;
 }
 
 /* ---- addresses ---- */
@@ -138,37 +129,6 @@ static uint32_t scan_index(uint64_t frame, uint32_t level)
 {
 	return (uint32_t)(frame >> tdxc_level_shift(level)) &
 	       (TDXC_ENTRIES - 1);
-}
-
-static uint64_t scan_va(uint32_t levels, uint64_t frame)
-{
-	uint32_t bits = 12 + 9 * levels;
-	uint64_t va = frame << 12;
-
-	return va >> (bits - 1) ? va | ~0ull << bits : va;
-}
-
-/* Frame of a canonical address, counted as the tables do. */
-static bool scan_frame(uint32_t levels, uint64_t va, uint64_t *frame)
-{
-	uint32_t bits = 12 + 9 * levels;
-	uint64_t top = va >> (bits - 1);
-
-	*frame = (va & ((1ull << bits) - 1)) >> 12;
-	return top == 0 || top == ~0ull >> (bits - 1);
-}
-
-static bool scan_span(const struct tdxc_scan_config *c, struct scan_span *span)
-{
-	if (c->levels < TDXC_MIN_LEVELS || c->levels > TDXC_MAX_LEVELS ||
-	    ((c->start | c->end) & 0xFFF) != 0 ||
-	    (c->end != 0 && c->end <= c->start))
-		return false;
-	if (!scan_frame(c->levels, c->start, &span->first) ||
-	    !scan_frame(c->levels, c->end - 1, &span->stop))
-		return false;
-	span->stop++;
-	return true;
 }
 
 static bool scan_in_ram(const struct tdxc_scan *s, uint64_t pa, uint64_t size)
@@ -263,14 +223,12 @@ static uint32_t scan_judge(const struct tdxc_scan *s, uint64_t entry,
 	return TDXC_SCAN_GOOD;
 }
 
-/* The entry of level 2 or higher that maps the next frame. TDXC_SCAN_END here
+/* An entry that does not simply point to a table. TDXC_SCAN_END here and below
  * says that there is nothing to report: go on. */
-static enum tdxc_scan_event scan_upper(struct tdxc_scan *s,
-				       struct tdxc_scan_leaf *out)
+static enum tdxc_scan_event scan_odd(struct tdxc_scan *s, uint64_t *slot,
+				     uint64_t entry, struct tdxc_scan_leaf *out)
 {
 	uint32_t level = s->level;
-	uint64_t *slot = s->table[level] + scan_index(s->at, level);
-	uint64_t entry = tdxc_load_once(slot);
 	uint32_t bad;
 
 	out->slot = slot;
@@ -282,20 +240,38 @@ static enum tdxc_scan_event scan_upper(struct tdxc_scan *s,
 	if (level <= TDXC_LEVEL_1G && (entry & TDXC_PTE_PS) != 0) {
 		if (scan_wanted(s, entry))
 			return scan_take_leaf(s, out);
-		scan_pass(s, level);
+	} else if ((entry & TDXC_PTE_PRESENT) != 0) {
+		bad = scan_judge(s, entry, level);
+		if (bad != TDXC_SCAN_GOOD)
+			return scan_report(s, out, bad);
+	}
+	scan_pass(s, level);
+	return TDXC_SCAN_END;
+}
+
+/* The entry of level 2 or higher that maps the next frame. */
+static enum tdxc_scan_event scan_upper(struct tdxc_scan *s,
+				       struct tdxc_scan_leaf *out)
+{
+	uint32_t level = s->level;
+	uint64_t *slot = s->table[level] + scan_index(s->at, level);
+	uint64_t entry = tdxc_load_once(slot);
+	uint32_t bad;
+
+	if ((entry & s->table_mask) != s->table_bits)
+		return scan_odd(s, slot, entry, out);
+	if (s->tables_left == 0)
+		return TDXC_SCAN_BUDGET;
+	bad = scan_map(s, entry & s->pa_mask, level - 1);
+	if (bad == TDXC_SCAN_GOOD)
 		return TDXC_SCAN_END;
-	}
-	if ((entry & TDXC_PTE_PRESENT) == 0) {
-		scan_pass(s, level);
-		return TDXC_SCAN_END;
-	}
-	bad = scan_judge(s, entry, level);
-	if (bad == TDXC_SCAN_GOOD) {
-		if (s->tables_left == 0)
-			return TDXC_SCAN_BUDGET;
-		bad = scan_map(s, entry & s->pa_mask, level - 1);
-	}
-	return bad ? scan_report(s, out, bad) : TDXC_SCAN_END;
+	out->slot = slot;
+	out->entry = entry;
+	out->level = level;
+	out->va = scan_va(s->config.levels,
+			  s->at & ~(tdxc_level_frames(level) - 1));
+	out->shared = false;
+	return scan_report(s, out, bad);
 }
 
 /* The next entry of a leaf table that is reported, else its end. */
@@ -392,7 +368,6 @@ enum tdxc_scan_event tdxc_scan_run(struct tdxc_scan *s,
 {
 	uint32_t event;
 
-	memset(out, 0, sizeof(*out));
 	event = scan_peek(s);
 	if (event != TDXC_SCAN_LEAF) {
 		if (event == TDXC_SCAN_BAD)
@@ -404,6 +379,9 @@ enum tdxc_scan_event tdxc_scan_run(struct tdxc_scan *s,
 	out->pa.start = s->ahead.pa;
 	out->pa.end = s->ahead.pa;
 	out->shared = s->ahead.shared;
+	out->leaves[0] = 0;
+	out->leaves[1] = 0;
+	out->leaves[2] = 0;
 	while (event == TDXC_SCAN_LEAF && scan_joins(out, &s->ahead)) {
 		scan_join(out, &s->ahead);
 		s->ahead_event = TDXC_SCAN_END;
@@ -412,85 +390,9 @@ enum tdxc_scan_event tdxc_scan_run(struct tdxc_scan *s,
 	return TDXC_SCAN_LEAF;
 }
 
-/* ---- setting up ---- */
-
 void tdxc_scan_restart(struct tdxc_scan *s)
 {
 	memset(s->table, 0, sizeof(s->table));
 	memset(s->path, 0xFF, sizeof(s->path));
 	s->level = s->config.levels;
-}
-
-static bool scan_config_ok(const struct tdxc_scan_config *c)
-{
-	if (c->abi != TDXC_ABI || (c->root & 0xFFF) != 0 ||
-	    (c->virt & 0xFFF) != 0 || c->max_tables == 0)
-		return false;
-	if (c->ops != NULL && c->ops->abi != TDXC_ABI)
-		return false;
-	if (c->shared_bit < TDXC_SCAN_MIN_SHARED_BIT ||
-	    c->shared_bit > TDXC_SCAN_MAX_SHARED_BIT ||
-	    c->pa_bits < TDXC_SCAN_MIN_PA_BITS ||
-	    c->pa_bits > TDXC_SCAN_MAX_PA_BITS)
-		return false;
-	return (c->polarity == TDXC_SHARED_IS_SET ||
-		c->polarity == TDXC_SHARED_IS_CLEAR) &&
-	       (c->what == TDXC_SCAN_SHARED || c->what == TDXC_SCAN_MAPPED) &&
-	       tdxc_range_first_unsorted(c->ram, c->nr_ram) == c->nr_ram;
-}
-
-int tdxc_scan_begin(struct tdxc_scan *s, const struct tdxc_scan_config *config)
-{
-	struct scan_span span;
-
-	memset(s, 0, sizeof(*s));
-	if (!scan_config_ok(config) || !scan_span(config, &span))
-		return TDXC_E_INVAL;
-	s->shared_mask = 1ull << config->shared_bit;
-	s->pa_mask = TDXC_PTE_PA_MASK & ((1ull << config->pa_bits) - 1);
-	if (config->polarity == TDXC_SHARED_IS_SET)
-		s->pa_mask &= s->shared_mask - 1;
-	s->pa_mask &= ~s->shared_mask;
-	if (config->root & ~s->pa_mask)
-		return TDXC_E_RANGE;
-	s->config = *config;
-	s->at = span.first;
-	s->stop = span.stop;
-	s->tables_left = config->max_tables;
-	tdxc_scan_restart(s);
-	return TDXC_OK;
-}
-
-/* Where part begins: span->first for part 0, span->stop for the one past. */
-static uint64_t scan_cut(const struct scan_span *span, uint32_t parts,
-			 uint32_t part)
-{
-	uint64_t frames = span->stop - span->first;
-	uint64_t unit = tdxc_level_frames(TDXC_LEVEL_1G);
-	uint64_t cut = span->first + frames / parts * part +
-		       frames % parts * part / parts;
-
-	if (part == 0)
-		return span->first;
-	cut = (cut + unit - 1) & ~(unit - 1);
-	return part == parts || cut > span->stop ? span->stop : cut;
-}
-
-int tdxc_scan_split(const struct tdxc_scan_config *config, uint32_t parts,
-		    uint32_t part, uint64_t *start, uint64_t *end)
-{
-	struct scan_span span;
-	uint64_t first;
-	uint64_t stop;
-
-	if (parts == 0 || parts > TDXC_SCAN_MAX_PARTS || part >= parts ||
-	    !scan_span(config, &span))
-		return TDXC_E_INVAL;
-	first = scan_cut(&span, parts, part);
-	stop = scan_cut(&span, parts, part + 1);
-	if (first >= stop)
-		return TDXC_E_NOENT;
-	*start = scan_va(config->levels, first);
-	*end = scan_va(config->levels, stop - 1) + TDXC_PAGE_SIZE;
-	return TDXC_OK;
 }

@@ -167,6 +167,8 @@ struct tdxc_scan {
 	uint64_t path[TDXC_MAX_LEVELS + 1];
 	uint64_t shared_mask;
 	uint64_t pa_mask;
+	uint64_t table_mask;
+	uint64_t table_bits;
 	uint32_t level;
 	uint32_t ahead_event;
 	struct tdxc_scan_leaf ahead;
