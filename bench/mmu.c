@@ -68,6 +68,8 @@ struct guest {
 	uint32_t *order;  /* all frames */
 	uint32_t *halves; /* first those of the first half */
 	struct tdxc_zapped out[THREADS][OUT];
+	struct tdxc_external_entry entries[THREADS][TDXC_MMU_BATCH];
+	uint64_t *slots[THREADS][TDXC_MMU_BATCH];
 };
 
 static uint64_t random_state = 1;
@@ -116,7 +118,14 @@ static void guest_free(struct guest *g)
 
 static void guest_reset(struct guest *g, enum tdxc_roots kind)
 {
+	uint32_t i;
+
 	memset(g->cpu, 0, sizeof(g->cpu));
+	for (i = 0; i < THREADS; i++) {
+		g->cpu[i].batch.entries = g->entries[i];
+		g->cpu[i].batch.slots = g->slots[i];
+		g->cpu[i].batch.room = TDXC_MMU_BATCH;
+	}
 	g->root = port_mmu(&g->port, &g->mmu, kind);
 }
 

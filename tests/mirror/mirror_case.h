@@ -70,6 +70,7 @@ struct mirror_injection {
 	uint64_t times;
 	int err;      /* what it returns */
 	bool applied; /* the change is made all the same */
+	bool removed; /* MIRROR_REMOVE: nothing maps it, but the page is lost */
 	/* Instead: run this, once, and then go on as usual. */
 	void (*run)(void *arg);
 	void *arg;
@@ -90,6 +91,7 @@ struct mirror_case {
 	bool shared_held, exclusive_held;
 	bool finalised; /* pages are AUGed, no more ADDed */
 	uint64_t adds, augs;
+	uint64_t demotions, promotions, relocations, tables_removed;
 	struct tdxc_external_change last; /* of those that were made */
 	uint64_t sequence;
 	struct mirror_range invalidated[MIRROR_CASE_RANGES];
