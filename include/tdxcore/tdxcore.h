@@ -11,6 +11,7 @@
 #include <tdxcore/coherence.h>
 #include <tdxcore/convert.h>
 #include <tdxcore/err.h>
+#include <tdxcore/handover.h>
 #include <tdxcore/hotplug.h>
 #include <tdxcore/gate.h>
 #include <tdxcore/iter.h>
