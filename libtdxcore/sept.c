@@ -71,7 +71,7 @@ void tdxc_sept_set_stage(struct tdxc_sept *sept, enum tdxc_sept_stage stage)
 bool tdxc_sept_promotion_pays(const struct tdxc_sept *sept)
 {
 	return PROMOTION_CALLS + (uint64_t)sept->config.broadcast_cost <
-	       2 * TDXC_ENTRIES;
+	       2ull * TDXC_ENTRIES;
 }
 
 int tdxc_sept_enter_begin(struct tdxc_sept *sept, uint32_t vcpu)
