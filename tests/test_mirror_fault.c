@@ -836,6 +836,29 @@ static void shared_memory_type(struct tdxc_fault *f)
 	f->memory_type = 8;
 }
 
+static void source_unaligned(struct tdxc_fault *f)
+{
+	f->source = 0x1008;
+}
+
+static void source_beyond(struct tdxc_fault *f)
+{
+	f->source = 1ull << 52;
+}
+
+static void source_of_large(struct tdxc_fault *f)
+{
+	f->source = 0x1000;
+	f->level = TDXC_LEVEL_2M;
+	f->pa = 0x200000;
+}
+
+static void source_of_shared(struct tdxc_fault *f)
+{
+	f->source = 0x1000;
+	f->is_private = false;
+}
+
 static const struct {
 	void (*make)(struct tdxc_fault *f);
 } refused[] = {
@@ -852,6 +875,10 @@ static const struct {
 	{large_pa_unaligned},
 	{huge_pa_unaligned},
 	{shared_memory_type},
+	{source_unaligned},
+	{source_beyond},
+	{source_of_large},
+	{source_of_shared},
 };
 
 START_TEST(a_fault_that_makes_no_sense_changes_nothing)
@@ -1745,6 +1772,9 @@ static const struct failure failures[] = {
 	{MIRROR_LOCK, 0, false, TDXC_E_INVAL, TDXC_E_INVAL},
 	{MIRROR_STALE, 0, false, TDXC_FAULT_RETRY, TDXC_FAULT_RETRY},
 	{MIRROR_SET, TDXC_E_BUSY, false, TDXC_FAULT_RETRY, TDXC_FAULT_RETRY},
+	{MIRROR_SET, TDXC_E_NOMEM, false, TDXC_E_NOMEM, TDXC_E_NOMEM},
+	{MIRROR_SET, TDXC_E_OPNOTSUPP, false, TDXC_E_OPNOTSUPP,
+	 TDXC_E_OPNOTSUPP},
 	{MIRROR_SET, TDXC_E_IO, false, TDXC_E_IO, TDXC_FAULT_POISONED},
 	{MIRROR_SET, TDXC_E_IO, true, TDXC_E_IO, TDXC_FAULT_POISONED},
 	{MIRROR_SET, TDXC_E_INVAL, false, TDXC_E_IO, TDXC_FAULT_POISONED},
@@ -1789,7 +1819,7 @@ static bool fails_at(const struct failure *f, uint64_t at, bool is_private)
 START_TEST(i_roll_every_failure_of_every_hook_leaves_whole_steps)
 {
 	static const uint32_t reached[2][COUNT(failures)] = {
-		{3, 1, 1, 0, 0, 0, 0, 0}, {3, 1, 1, 4, 4, 4, 4, 4}};
+		{3, 1, 1, 0, 0, 0, 0, 0, 0, 0}, {3, 1, 1, 4, 4, 4, 4, 4, 4, 4}};
 	uint32_t i;
 
 	for (i = 0; i < 2 * COUNT(failures); i++) {

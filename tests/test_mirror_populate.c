@@ -1135,7 +1135,176 @@ START_TEST(random_ranges_map_their_frames_and_no_others)
 }
 END_TEST
 
+/* ---- first contents ---- */
+
+#define IMAGE 0x0000050000000000ull
+
+/* What external_set() was told of leaves, by frame from BASE. */
+static struct {
+	int (*real)(void *ctx, const struct tdxc_external_change *change);
+	uint64_t source[WINDOW];
+	uint64_t leaves;
+} told;
+
+static int tell(void *ctx, const struct tdxc_external_change *change)
+{
+	int err = told.real(ctx, change);
+
+	if (err == TDXC_OK && tdxc_spte_is_leaf(change->now)) {
+		told.source[change->gfn.n - BASE] = change->source;
+		told.leaves++;
+	}
+	return err;
+}
+
+static void up_told(void)
+{
+	up();
+	memset(&told, 0, sizeof told);
+	told.real = c.ops.external_set;
+	c.ops.external_set = tell;
+}
+
+/* Frames around a leaf table's end: the tables on the way have no contents,
+ * which the external tree of the test insists on. */
+START_TEST(an_image_is_told_page_by_page)
+{
+	const bool contiguous = _i == 1;
+	static uint64_t sources[600];
+	struct tdxc_populate p;
+	uint64_t i;
+
+	up_told();
+	for (i = 0; i < COUNT(sources); i++)
+		sources[i] =
+			i % 5 == 3 ? 0 : IMAGE + (COUNT(sources) - i) * PAGE;
+	p = range(BASE + 100, COUNT(sources), 1, true);
+	p.sources = contiguous ? NULL : sources;
+	p.like.source = contiguous ? IMAGE : 0;
+	expect_all(p);
+	ck_assert_uint_eq(told.leaves, COUNT(sources));
+	for (i = 0; i < COUNT(sources); i++)
+		ck_assert_uint_eq(told.source[100 + i],
+				  contiguous ? IMAGE + i * PAGE : sources[i]);
+	down();
+}
+END_TEST
+
+START_TEST(the_source_of_a_page_that_is_mapped_is_not_told)
+{
+	struct tdxc_populate p;
+
+	up_told();
+	ck_assert_int_eq(fault_on(BASE + 1, true), TDXC_FAULT_FIXED);
+	p = range(BASE, 3, 1, true);
+	p.like.source = IMAGE;
+	expect_all(p);
+	ck_assert_uint_eq(told.source[0], IMAGE);
+	ck_assert_uint_eq(told.source[1], 0);
+	ck_assert_uint_eq(told.source[2], IMAGE + 2 * PAGE);
+	down();
+}
+END_TEST
+
+START_TEST(a_fault_with_first_contents_tells_them)
+{
+	struct tdxc_fault fault;
+
+	up_told();
+	if (_i == 1) /* a leaf table is there */
+		ck_assert_int_eq(fault_on(BASE + 1, true), TDXC_FAULT_FIXED);
+	fault = mirror_case_fault(&c, BASE, true);
+	fault.source = IMAGE;
+	ck_assert_int_eq(mirror_case_do(&c, 0, &fault), TDXC_FAULT_FIXED);
+	ck_assert_uint_eq(told.source[0], IMAGE);
+	down();
+}
+END_TEST
+
+static const struct {
+	uint64_t source;
+	uint32_t level;
+	bool is_private;
+} no_sources[] = {
+	{IMAGE, TDXC_LEVEL_4K, false},	      {IMAGE, TDXC_LEVEL_2M, true},
+	{IMAGE + 1, TDXC_LEVEL_4K, true},     {IMAGE + 0x800, 1, true},
+	{1ull << 52, TDXC_LEVEL_4K, true},    {1ull << 63, 1, true},
+	{IMAGE + 0x200, TDXC_LEVEL_2M, true},
+};
+
+START_TEST(contents_for_what_has_none_are_refused)
+{
+	const uint64_t source = no_sources[_i].source;
+	const uint64_t sources[2] = {0, source};
+	bool aligned = (source & ~TDXC_SPTE_PA_MASK) == 0;
+	struct tdxc_fault fault;
+	struct tdxc_populate p;
+	uint64_t digest;
+
+	up();
+	ck_assert_int_eq(fault_on(BASE + 1, true), TDXC_FAULT_FIXED);
+	ck_assert_int_eq(fault_on(BASE + 1, false), TDXC_FAULT_FIXED);
+	digest = mirror_case_digest(&c);
+	fault = mirror_case_fault(&c, BASE, no_sources[_i].is_private);
+	fault.level = no_sources[_i].level;
+	fault.source = source;
+	ck_assert_int_eq(mirror_case_do(&c, 0, &fault), TDXC_E_INVAL);
+	p = range(BASE + 2, 2, fault.level, fault.is_private);
+	p.like.source = source;
+	ck_assert_int_eq(call(&p), TDXC_E_INVAL);
+	p = range(BASE + 2, 2, fault.level, fault.is_private);
+	p.sources = sources;
+	ck_assert_int_eq(call(&p), TDXC_E_INVAL);
+	ck_assert_uint_eq(p.done,
+			  fault.level == 1 && fault.is_private && !aligned);
+	if (p.done == 0)
+		ck_assert_uint_eq(mirror_case_digest(&c), digest);
+	down();
+}
+END_TEST
+
+/* ---- what the external tree has too little of ---- */
+
+START_TEST(too_few_pages_of_the_external_tree_are_said)
+{
+	static const int errs[] = {TDXC_E_NOMEM, TDXC_E_OPNOTSUPP};
+	const int err = errs[_i % 2];
+	const uint64_t at = (uint64_t)(_i / 2 + 1); /* the fourth is a leaf */
+	struct tdxc_populate p;
+	uint32_t i;
+
+	up();
+	p = range(BASE, 8, 1, true);
+	for (i = 0; i < 2; i++) {
+		mirror_case_fail(&c, MIRROR_SET, i == 0 ? at : 1, err);
+		/* With no table left in reserve it may have been that, so it is
+		 * tried again. */
+		c.inject[MIRROR_SET].times = 2;
+		ck_assert_int_eq(finish(&p), err);
+		mirror_case_calm(&c);
+		ck_assert(!tdxc_mmu_is_poisoned(&c.mmu));
+		ck_assert_ptr_null(mirror_case_audit(&c));
+	}
+	expect_all(p);
+	down();
+}
+END_TEST
+
 /* ---- suite ---- */
+
+static TCase *contents_case(void)
+{
+	TCase *t = tcase_create("first contents");
+
+	tcase_add_loop_test(t, an_image_is_told_page_by_page, 0, 2);
+	tcase_add_test(t, the_source_of_a_page_that_is_mapped_is_not_told);
+	tcase_add_loop_test(t, a_fault_with_first_contents_tells_them, 0, 2);
+	tcase_add_loop_test(t, contents_for_what_has_none_are_refused, 0,
+			    COUNT(no_sources));
+	tcase_add_loop_test(t, too_few_pages_of_the_external_tree_are_said, 0,
+			    12);
+	return t;
+}
 
 static TCase *same_case(void)
 {
@@ -1250,6 +1419,7 @@ int main(void)
 	suite_add_tcase(suite, failing_case());
 	suite_add_tcase(suite, in_between_case());
 	suite_add_tcase(suite, at_random_case());
+	suite_add_tcase(suite, contents_case());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
