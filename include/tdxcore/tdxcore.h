@@ -30,6 +30,7 @@
 #include <tdxcore/td.h>
 #include <tdxcore/td_params.h>
 #include <tdxcore/tdmr.h>
+#include <tdxcore/tracker.h>
 #include <tdxcore/update.h>
 #include <tdxcore/version.h>
 
