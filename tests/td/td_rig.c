@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define ZAPPED 64u
+/* Entries that find the module busy, before the vCPU is given up. */
+#define ENTRIES 8u
 
 static void must(bool good, const char *what)
 {
@@ -311,6 +313,7 @@ void td_rig_up(struct td_rig *rig, const struct td_rig_shape *shape)
 		.lines = shape->lines,
 		.erratum = shape->erratum,
 		.seed = 1,
+		.limits = {{1, 4, 8, 16}},
 	};
 
 	memset(rig, 0, sizeof(*rig));
@@ -595,8 +598,13 @@ int td_rig_build(struct td_rig *rig)
 	int err = td_rig_build_to(rig, TDXC_TD_RUN);
 
 	for (uint32_t i = 0; err == TDXC_OK && i < rig->sept.config.nr_vcpus;
-	     i++)
-		err = td_rig_enter(rig, i, &regs, &exit);
+	     i++) {
+		uint32_t entries = 0;
+
+		do {
+			err = td_rig_enter(rig, i, &regs, &exit);
+		} while (err == TDXC_E_AGAIN && ++entries < ENTRIES);
+	}
 	return err;
 }
 
