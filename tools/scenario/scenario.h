@@ -164,7 +164,6 @@ void scenario_free(struct scenario *s);
 struct tdxc_range scenario_slot(const struct scenario_td *td, uint32_t slot);
 /* "balloon", for messages. */
 const char *scenario_host_name(enum scenario_host what);
-const char *scenario_guest_name(enum scenario_guest what);
 
 /* Which pages' contents a statement changes, or depends on: two that run at
  * once must not share any. */

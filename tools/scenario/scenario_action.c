@@ -2,21 +2,17 @@
 /* What guests do, and what the host does to them. */
 #include "scenario_parse.h"
 
-/* --- guest, host -----------------------------------------------------------
- */
-
 enum option {
 	OPTION_RANGE = 1,
 	OPTION_LARGE_RANGE = 2, /* in 2 MiB */
 	OPTION_STRIDE = 4,
 	OPTION_PAGES = 8,
-	OPTION_MAY_FAIL = 16,
-	OPTION_SLOT = 32, /* whose range it is */
+	OPTION_SLOT = 16, /* whose range it is */
 };
 
 struct action {
 	char name[16];
-	unsigned options; /* all take `times` */
+	unsigned options; /* all take `times` and `may-fail` */
 };
 
 static const struct action guest_actions[] = {
@@ -30,25 +26,19 @@ static const struct action guest_actions[] = {
 };
 
 static const struct action host_actions[] = {
-	[SCENARIO_POPULATE] = {"populate", OPTION_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_BALLOON] = {"balloon", OPTION_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_DELETE_SLOT] = {"delete-slot", OPTION_SLOT | OPTION_MAY_FAIL},
-	[SCENARIO_PROMOTE] = {"promote", OPTION_LARGE_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_DEMOTE] = {"demote", OPTION_LARGE_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_RELOCATE] = {"relocate", OPTION_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_REMOVE_TABLES] = {"remove-tables",
-				    OPTION_LARGE_RANGE | OPTION_MAY_FAIL},
-	[SCENARIO_ZAP_SHARED] = {"zap-shared", OPTION_RANGE | OPTION_MAY_FAIL},
+	[SCENARIO_POPULATE] = {"populate", OPTION_RANGE},
+	[SCENARIO_BALLOON] = {"balloon", OPTION_RANGE},
+	[SCENARIO_DELETE_SLOT] = {"delete-slot", OPTION_SLOT},
+	[SCENARIO_PROMOTE] = {"promote", OPTION_LARGE_RANGE},
+	[SCENARIO_DEMOTE] = {"demote", OPTION_LARGE_RANGE},
+	[SCENARIO_RELOCATE] = {"relocate", OPTION_RANGE},
+	[SCENARIO_REMOVE_TABLES] = {"remove-tables", OPTION_LARGE_RANGE},
+	[SCENARIO_ZAP_SHARED] = {"zap-shared", OPTION_RANGE},
 	[SCENARIO_MIGRATE] = {"migrate", 0},
 };
 
 #define NR_GUEST (sizeof guest_actions / sizeof guest_actions[0])
 #define NR_HOST	 (sizeof host_actions / sizeof host_actions[0])
-
-const char *scenario_guest_name(enum scenario_guest what)
-{
-	return guest_actions[what].name;
-}
 
 const char *scenario_host_name(enum scenario_host what)
 {
@@ -89,20 +79,17 @@ static int action_option(struct scenario_builder *b, unsigned options,
 				     SCENARIO_MAX_TD, &st->stride);
 	if (options & OPTION_PAGES && scenario_word_is(r, "pages"))
 		return take_pages(r, &st->page);
-	if (options & OPTION_MAY_FAIL && scenario_word_is(r, "may-fail")) {
+	if (scenario_word_is(r, "may-fail")) {
 		st->may_fail = true;
 		return MAP_OK;
 	}
 	if (options & OPTION_STRIDE)
-		return scenario_unexpected(r, "stride SIZE or times N");
-	if (options & OPTION_PAGES && options & OPTION_MAY_FAIL)
+		return scenario_unexpected(r,
+					   "stride SIZE, times N or may-fail");
+	if (options & OPTION_PAGES)
 		return scenario_unexpected(r,
 					   "pages 4K|2M, times N or may-fail");
-	if (options & OPTION_PAGES)
-		return scenario_unexpected(r, "pages 4K|2M or times N");
-	if (options & OPTION_MAY_FAIL)
-		return scenario_unexpected(r, "times N or may-fail");
-	return scenario_unexpected(r, "times N");
+	return scenario_unexpected(r, "times N or may-fail");
 }
 
 static int action_slot(struct scenario_builder *b,
