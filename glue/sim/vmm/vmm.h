@@ -103,6 +103,8 @@ struct tdxc_sim_vmm_vcpu {
 	struct tdxc_sim_guest_op script[TDXC_SIM_GUEST_MAX_OPS];
 	struct tdxc_sim_vmm_result result;
 	struct tdxc_root *direct; /* root in its EPTP; referenced */
+	/* Odd: it may be inside, with the root above. Atomic. */
+	uint64_t sequence;
 };
 
 /* What is known of a slot's frames. */
