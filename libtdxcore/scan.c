@@ -396,3 +396,11 @@ void tdxc_scan_restart(struct tdxc_scan *s)
 	memset(s->path, 0xFF, sizeof(s->path));
 	s->level = s->config.levels;
 }
+
+void tdxc_scan_again_(struct tdxc_scan *s, const struct tdxc_scan_leaf *leaf)
+{
+	uint64_t frames = 1ull << (9 * s->config.levels);
+
+	s->at = leaf->va >> 12 & (frames - 1);
+	s->level = leaf->level;
+}

@@ -16,4 +16,7 @@ static inline uint64_t scan_va(uint32_t levels, uint64_t frame)
 	return va >> (bits - 1) ? va | ~0ull << bits : va;
 }
 
+/* The leaf that was reported last is met once more. */
+void tdxc_scan_again_(struct tdxc_scan *s, const struct tdxc_scan_leaf *leaf);
+
 #endif

@@ -36,10 +36,14 @@ extern "C" {
 
 /** Entries of x86 tables: bits that a scan looks at. */
 #define TDXC_PTE_PRESENT (1ull << 0)
+#define TDXC_PTE_USER	 (1ull << 2) /**< User mode. */
 #define TDXC_PTE_A	 (1ull << 5) /**< Accessed. */
 #define TDXC_PTE_D	 (1ull << 6) /**< Dirty. */
 /** Page size at levels 2 and 3, reserved above; PAT at level 1. */
-#define TDXC_PTE_PS	 (1ull << 7)
+#define TDXC_PTE_PS	   (1ull << 7)
+#define TDXC_PTE_LARGE_PAT (1ull << 12) /**< PAT at levels 2, 3. */
+/** Present, writable, accessed, dirty: what points to a table. */
+#define TDXC_PTE_TABLE	 0x63ull
 #define TDXC_PTE_PA_MASK 0x000FFFFFFFFFF000ull /**< Bits 51:12. */
 
 /** The shared bit lies in bits 51:12. */

@@ -31,6 +31,7 @@
 #include <tdxcore/td_params.h>
 #include <tdxcore/tdmr.h>
 #include <tdxcore/tracker.h>
+#include <tdxcore/unshare.h>
 #include <tdxcore/update.h>
 #include <tdxcore/version.h>
 
