@@ -44,6 +44,18 @@ static bool fails(struct sept_rig_fault *fault, uint64_t number, uint64_t rax,
 	return true;
 }
 
+/* The same for calls of a leaf, from the at-th of them on. */
+static bool leaf_fails(struct sept_rig_fault *fault, uint64_t rax)
+{
+	if (fault->at == 0 || fault->rax != rax)
+		return false;
+	if (fault->at > 1) {
+		fault->at--;
+		return false;
+	}
+	return fault->hits++ < fault->times;
+}
+
 static uint64_t op_call(void *ctx, uint64_t rax,
 			struct tdxc_seamcall_regs *regs,
 			enum tdxc_seamcall_shape shape)
@@ -60,6 +72,8 @@ static uint64_t op_call(void *ctx, uint64_t rax,
 	failing = fails(&rig->fault, number + 1, rax, regs->rcx);
 	if (failing && !rig->fault.spoil)
 		return rig->fault.status;
+	if (leaf_fails(&rig->of_leaf, rax))
+		return rig->of_leaf.status;
 	status =
 		tdxc_sim_port_seamcall_ops.call(&rig->p.port, rax, regs, shape);
 	if (failing)
@@ -131,6 +145,8 @@ static void op_table_free(void *ctx, uint64_t pa)
 
 	if (at < SEPT_RIG_FREED)
 		rig->freed[at] = pa;
+	if (!rig->threads && sept_rig_type(rig, pa) != SEPT_RIG_NDA)
+		rig->nr_freed_owned++;
 }
 
 static const struct tdxc_sept_ops sept_ops = {
@@ -409,6 +425,7 @@ void sept_rig_mark(struct sept_rig *rig)
 {
 	rig->nr_calls = 0;
 	rig->fault = (struct sept_rig_fault){0};
+	rig->of_leaf = (struct sept_rig_fault){0};
 }
 
 uint64_t sept_rig_calls(const struct sept_rig *rig, uint64_t leaf)

@@ -84,10 +84,13 @@ struct sept_rig {
 	uint64_t nr_rewritten; /* 4 KiB pages */
 	uint64_t freed[SEPT_RIG_FREED];
 	uint64_t nr_freed;
+	uint64_t nr_freed_owned; /* of these: the module still had them */
 
 	/* set at any time */
 	struct sept_rig_fault fault;
-	bool deaf; /* a kick does nothing */
+	struct sept_rig_fault of_leaf; /* calls of leaf .rax from .at on */
+	bool deaf;		       /* a kick does nothing */
+	bool threads; /* table_free() asks the module nothing */
 	/* After the kick, or before a call; may be NULL. */
 	void (*on_kick)(struct sept_rig *rig, uint32_t vcpu);
 	void (*on_call)(struct sept_rig *rig, uint64_t rax);
