@@ -16,6 +16,7 @@
 #include <tdxcore/err.h>
 #include <tdxcore/iter.h>
 #include <tdxcore/mirror.h>
+#include <tdxcore/scan.h>
 #include <tdxcore/seamcall.h>
 #include <tdxcore/version.h>
 
@@ -336,6 +337,55 @@ static void loop_seamcall_empty(void)
 	seamcalls(false);
 }
 
+/* --- scans --------------------------------------------------------------- */
+
+#define SHARED_BIT 51
+
+static uint64_t *guest; /* root, two tables below it, leaf tables */
+static uint64_t nr_shared;
+
+/* N leaves of 4 KiB, every thousandth shared. */
+static void prepare_scan(void)
+{
+	uint64_t i;
+
+	guest = get((3 + nr / 512) * 4096);
+	memset(guest, 0, (size_t)3 * 4096);
+	guest[0] = 1 << 12 | TDXC_PTE_TABLE;
+	guest[512] = 2 << 12 | TDXC_PTE_TABLE;
+	must(nr / 512 <= 512, "N is at most 2^18");
+	for (i = 0; i < nr / 512; i++)
+		guest[1024 + i] = (3 + i) << 12 | TDXC_PTE_TABLE;
+	for (i = 0; i < nr; i++) {
+		uint64_t shared = i % 1000 == 499;
+
+		guest[1536 + i] = pa_of(i) | shared << SHARED_BIT | 0x163;
+		nr_shared += shared;
+	}
+}
+
+static void loop_scan(void)
+{
+	struct tdxc_scan_config config = {0};
+	struct tdxc_scan scan;
+	struct tdxc_scan_leaf leaf;
+	uint64_t found = 0;
+
+	config.abi = TDXC_ABI;
+	config.levels = 4;
+	config.virt = (uint64_t)(size_t)guest;
+	config.shared_bit = SHARED_BIT;
+	config.polarity = TDXC_SHARED_IS_SET;
+	config.pa_bits = 52;
+	config.what = TDXC_SCAN_SHARED;
+	config.end = nr * 4096;
+	config.max_tables = 3 + nr / 512;
+	must(tdxc_scan_begin(&scan, &config) == TDXC_OK, "not begun");
+	while (tdxc_scan_leaf(&scan, &leaf) == TDXC_SCAN_LEAF)
+		found += leaf.va == leaf.pa - MEMORY_PA;
+	must(found == nr_shared, "not all that is shared was found");
+}
+
 /* ------------------------------------------------------------------------- */
 
 static const struct operation {
@@ -356,6 +406,7 @@ static const struct operation {
 	{"populate_direct_4k", prepare_populate, loop_populate, loop_nothing,
 	 expect_mapped},
 	{"zap_direct_4k", prepare_zap, loop_zap, loop_nothing, expect_zapped},
+	{"scan_4k", prepare_scan, loop_scan, loop_nothing, NULL},
 	{"seamcall_wrapper", NULL, loop_seamcall, loop_seamcall_empty, NULL},
 };
 

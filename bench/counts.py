@@ -29,6 +29,7 @@ LIMITS = {
     "fault_mirror_4k": 150,
     "populate_direct_4k": 13,
     "zap_direct_4k": 16,
+    "scan_4k": 2.5,
 }
 N = 16384
 QUICK_N = 2048
