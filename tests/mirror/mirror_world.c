@@ -230,14 +230,35 @@ static bool is_stale(void *ctx, const struct tdxc_fault *fault,
 	return false;
 }
 
+static uint64_t page_of(uint32_t region, uint32_t frame, bool moved)
+{
+	return (moved ? WORLD_OTHER_PA : WORLD_PRIVATE_PA) +
+	       (regions[region] + frame) * PAGE;
+}
+
+uint64_t world_page(struct world *w, uint32_t region, uint32_t frame)
+{
+	return page_of(region, frame, atomic_load(&w->moved[region][frame]));
+}
+
+bool world_any_moved(struct world *w, uint32_t region)
+{
+	uint32_t i;
+
+	for (i = 0; i < WORLD_FRAMES; i++)
+		if (atomic_load(&w->moved[region][i]))
+			return true;
+	return false;
+}
+
 void world_fault(struct world *w, uint32_t region, uint32_t frame,
 		 bool is_private, struct tdxc_fault *fault)
 {
 	memset(fault, 0, sizeof(*fault));
 	fault->sequence = atomic_load(&w->sequence);
 	fault->gfn.n = regions[region] + frame;
-	fault->pa = (is_private ? WORLD_PRIVATE_PA : WORLD_SHARED_PA) +
-		    fault->gfn.n * PAGE;
+	fault->pa = is_private ? world_page(w, region, frame)
+			       : WORLD_SHARED_PA + fault->gfn.n * PAGE;
 	fault->level = TDXC_LEVEL_4K;
 	fault->is_private = is_private;
 	fault->memory_type = 6;
@@ -285,6 +306,43 @@ void world_end_invalidation(struct world *w, const struct tdxc_zap *zap,
 			if ((memory >> half & 1) != 0)
 				atomic_fetch_sub(&w->under_way[half][r][part],
 						 1);
+}
+
+static struct tdxc_zap one_frame(uint32_t region, uint32_t frame)
+{
+	struct tdxc_zap range;
+
+	memset(&range, 0, sizeof(range));
+	range.start.n = regions[region] + frame;
+	range.end.n = range.start.n + 1;
+	return range;
+}
+
+bool world_begin_move(struct world *w, uint32_t region, uint32_t frame,
+		      uint64_t *pa)
+{
+	const struct tdxc_zap range = one_frame(region, frame);
+
+	if (atomic_exchange(&w->moving[region][frame], true))
+		return false;
+	world_begin_invalidation(w, &range, TDXC_MEMORY_PRIVATE);
+	*pa = page_of(region, frame, !atomic_load(&w->moved[region][frame]));
+	return true;
+}
+
+/* Who looked the page up while it was moving is stale, too. */
+void world_end_move(struct world *w, uint32_t region, uint32_t frame,
+		    bool moved)
+{
+	const struct tdxc_zap range = one_frame(region, frame);
+
+	if (moved)
+		atomic_store(&w->moved[region][frame],
+			     !atomic_load(&w->moved[region][frame]));
+	world_begin_invalidation(w, &range, TDXC_MEMORY_PRIVATE);
+	world_end_invalidation(w, &range, TDXC_MEMORY_PRIVATE);
+	world_end_invalidation(w, &range, TDXC_MEMORY_PRIVATE);
+	atomic_store(&w->moving[region][frame], false);
 }
 
 /* ---- the external tree ---- */
@@ -353,9 +411,80 @@ static void set_leaf(struct world *w, const struct tdxc_external_change *change,
 
 	if (*leaf != 0 || (change->level == 2 && *table_entry(w, r, 1) != 0))
 		world_wrong(w, "a page is lent where something is");
-	if (pa != WORLD_PRIVATE_PA + change->gfn.n * PAGE)
+	if (pa != world_page(w, r, (uint32_t)(change->gfn.n - regions[r])) ||
+	    (change->level == 2 && world_any_moved(w, r)))
 		world_wrong(w, "another page is lent");
 	*leaf = pa;
+}
+
+static void demote(struct world *w, const struct tdxc_external_change *change,
+		   uint32_t r)
+{
+	uint64_t pa = tdxc_spte_pa(change->old);
+	uint32_t i;
+
+	if (change->level != 2 || w->large[r] != pa)
+		world_wrong(w, "a page is demoted that is not there");
+	w->large[r] = 0;
+	set_table(w, change, r);
+	for (i = 0; i < WORLD_FRAMES; i++) {
+		if (w->small[r][i] != 0)
+			world_wrong(w, "something is below a large page");
+		w->small[r][i] = pa + i * PAGE;
+	}
+	atomic_fetch_add(&w->nr_demoted, 1);
+}
+
+static void promote(struct world *w, const struct tdxc_external_change *change,
+		    uint32_t r)
+{
+	uint64_t pa = tdxc_spte_pa(change->now);
+	uint64_t *entry = table_entry(w, r, 1);
+	uint32_t i;
+
+	if (change->level != 2 || *entry == 0 || *entry != change->external ||
+	    w->large[r] != 0)
+		world_wrong(w, "a table is promoted that is not there");
+	for (i = 0; i < WORLD_FRAMES; i++) {
+		if (w->small[r][i] != pa + i * PAGE)
+			world_wrong(w, "what is promoted is not alike");
+		w->small[r][i] = 0;
+	}
+	external_of(change->external - PAGE)->state = EXTERNAL_NONE;
+	*entry = 0;
+	w->large[r] = pa;
+	atomic_fetch_add(&w->nr_external_back, 1);
+	atomic_fetch_add(&w->nr_promoted, 1);
+}
+
+static void relocate(struct world *w, const struct tdxc_external_change *change,
+		     uint32_t r)
+{
+	uint32_t frame = (uint32_t)(change->gfn.n - regions[r]);
+	uint64_t *leaf = &w->small[r][frame];
+
+	if (change->level != 1 || *leaf != tdxc_spte_pa(change->old))
+		world_wrong(w, "a page moves that is not there");
+	*leaf = tdxc_spte_pa(change->now);
+	atomic_fetch_add(&w->nr_moved, 1);
+}
+
+static void set_any(struct world *w, const struct tdxc_external_change *change,
+		    uint32_t r)
+{
+	bool from_leaf = tdxc_spte_is_leaf(change->old);
+	bool to_table = tdxc_spte_is_table(change->now);
+
+	if (from_leaf && to_table)
+		demote(w, change, r);
+	else if (from_leaf)
+		relocate(w, change, r);
+	else if (tdxc_spte_is_table(change->old))
+		promote(w, change, r);
+	else if (to_table)
+		set_table(w, change, r);
+	else
+		set_leaf(w, change, r);
 }
 
 static int external_set(void *ctx, const struct tdxc_external_change *change)
@@ -374,48 +503,9 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 		atomic_fetch_add(&w->nr_lost, !tdxc_spte_is_table(change->now));
 		return TDXC_E_IO;
 	}
-	if (tdxc_spte_is_table(change->now))
-		set_table(w, change, r);
-	else
-		set_leaf(w, change, r);
+	set_any(w, change, r);
 	atomic_fetch_add(&w->nr_set, 1);
 	return TDXC_OK;
-}
-
-static void remove_leaf(struct world *w, struct tdxc_external_entry *leaf)
-{
-	uint32_t r = region_of(w, leaf->gfn.n, leaf->level);
-	uint64_t *entry = leaf->level == 1
-				  ? &w->small[r][leaf->gfn.n - regions[r]]
-				  : &w->large[r];
-
-	if (*entry == 0 || *entry != tdxc_spte_pa(leaf->old))
-		world_wrong(w, "a page is removed that is not there");
-	if (busy_now(w)) {
-		leaf->status = TDXC_E_BUSY;
-		return;
-	}
-	leaf->status = fails_now(w) ? TDXC_E_IO : TDXC_OK;
-	if (leaf->status != TDXC_OK) {
-		atomic_fetch_add(&w->nr_lost, 1);
-		return;
-	}
-	*entry = 0;
-	atomic_fetch_add(&w->nr_removed, 1);
-}
-
-static void external_remove(void *ctx, struct tdxc_external_entry *leaves,
-			    size_t n, enum tdxc_lock lock)
-{
-	struct world *w = ctx;
-	size_t i;
-
-	if (n == 0 || n > TDXC_MMU_BATCH || self->cpu.frozen != n ||
-	    !lock_held(w, lock))
-		world_wrong(w, "pages are removed by nobody who may");
-	linger();
-	for (i = 0; i < n; i++)
-		remove_leaf(w, &leaves[i]);
 }
 
 /* Nothing is below a table. What a poisoned MMU gave up may be. */
@@ -436,6 +526,82 @@ static bool is_bare(struct world *w, uint32_t region, uint32_t level)
 				return tdxc_mmu_is_poisoned(&w->mmu);
 	}
 	return true;
+}
+
+/* Whether an entry can be removed now. Of a failure, sometimes the entry is
+ * gone and the page is lost. */
+static bool removes(struct world *w, struct tdxc_external_entry *entry)
+{
+	entry->removed = false;
+	if (busy_now(w)) {
+		entry->status = TDXC_E_BUSY;
+		return false;
+	}
+	entry->status = fails_now(w) ? TDXC_E_IO : TDXC_OK;
+	if (entry->status == TDXC_OK)
+		return true;
+	atomic_fetch_add(&w->nr_lost, 1);
+	entry->removed = world_below(self, 2) == 0;
+	return entry->removed;
+}
+
+static void remove_leaf(struct world *w, struct tdxc_external_entry *leaf)
+{
+	uint32_t r = region_of(w, leaf->gfn.n, leaf->level);
+	uint64_t *entry = leaf->level == 1
+				  ? &w->small[r][leaf->gfn.n - regions[r]]
+				  : &w->large[r];
+
+	if (*entry == 0 || *entry != tdxc_spte_pa(leaf->old))
+		world_wrong(w, "a page is removed that is not there");
+	if (!removes(w, leaf))
+		return;
+	*entry = 0;
+	atomic_fetch_add(&w->nr_removed, 1);
+	if (leaf->removed)
+		atomic_fetch_add(&w->nr_gone, tdxc_level_frames(leaf->level));
+}
+
+static void remove_table(struct world *w, struct tdxc_external_entry *table)
+{
+	uint32_t r = region_of(w, table->gfn.n, table->level);
+	uint64_t *entry = table_entry(w, r, table->level - 1);
+	struct external *x = external_of(tdxc_spte_pa(table->old));
+
+	if (*entry == 0 || *entry != table->external ||
+	    x->state != EXTERNAL_LENT)
+		world_wrong(w, "a table is removed that is not there");
+	if (!is_bare(w, r, table->level - 1))
+		world_wrong(w, "a table is removed that is not empty");
+	if (!removes(w, table))
+		return;
+	*entry = 0;
+	x->state = table->removed ? EXTERNAL_HELD : EXTERNAL_NONE;
+	if (!table->removed)
+		atomic_fetch_add(&w->nr_external_back, 1);
+	atomic_fetch_add(&w->nr_tables_removed, 1);
+}
+
+static void external_remove(void *ctx, struct tdxc_external_entry *entries,
+			    size_t n, enum tdxc_lock lock)
+{
+	struct world *w = ctx;
+	uint64_t frozen = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		frozen += 1 + (tdxc_spte_is_table(entries[i].old) ? TDXC_ENTRIES
+								  : 0);
+	if (n == 0 || n > TDXC_MMU_BATCH || self->cpu.frozen != frozen ||
+	    !lock_held(w, lock))
+		world_wrong(w, "entries are removed by nobody who may");
+	linger();
+	for (i = 0; i < n; i++) {
+		if (tdxc_spte_is_table(entries[i].old))
+			remove_table(w, &entries[i]);
+		else
+			remove_leaf(w, &entries[i]);
+	}
 }
 
 static int external_reclaim(void *ctx, struct tdxc_gfn gfn, uint32_t level,

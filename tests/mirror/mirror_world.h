@@ -25,6 +25,7 @@
 #define WORLD_DEFERRED	 1024u
 #define WORLD_PRIVATE_PA 0x0000010000000000ull
 #define WORLD_SHARED_PA	 0x0000020000000000ull
+#define WORLD_OTHER_PA	 0x0000030000000000ull /* where private pages move */
 
 /* How a thread holds the lock. */
 enum world_hold { WORLD_NONE, WORLD_SHARED, WORLD_EXCLUSIVE };
@@ -36,6 +37,7 @@ struct world_thread {
 	struct tdxc_mmu_cpu cpu;
 	struct tdxc_external_entry entries[WORLD_BATCH];
 	uint64_t *slots[WORLD_BATCH];
+	uint64_t pages[WORLD_FRAMES];	   /* to populate with */
 	uint64_t deferred[WORLD_DEFERRED]; /* tables to free */
 	uint32_t nr_deferred;
 	/* frames, as the results of calls say */
@@ -57,10 +59,16 @@ struct world {
 	uint64_t table[TDXC_MAX_LEVELS][WORLD_REGIONS];
 	uint64_t large[WORLD_REGIONS];
 	uint64_t small[WORLD_REGIONS][WORLD_FRAMES];
+	/* Which of its two pages a private frame has, and whether somebody is
+	 * changing that. */
+	_Atomic bool moved[WORLD_REGIONS][WORLD_FRAMES];
+	_Atomic bool moving[WORLD_REGIONS][WORLD_FRAMES];
 	bool calm;		  /* never busy */
 	_Atomic int64_t fail_in;  /* calls until one has no known outcome */
 	_Atomic uint64_t nr_lost; /* pages, in that call */
+	_Atomic uint64_t nr_gone; /* frames unmapped with a page that is lost */
 	_Atomic uint64_t nr_busy, nr_set, nr_removed;
+	_Atomic uint64_t nr_demoted, nr_promoted, nr_moved, nr_tables_removed;
 	_Atomic uint64_t nr_alloc, nr_free;
 	_Atomic uint64_t nr_external, nr_external_back, nr_external_lost;
 	const char *_Atomic wrong; /* the first complaint */
@@ -84,6 +92,16 @@ enum tdxc_lock world_held(const struct world_thread *t);
 
 /* First frame of a region. */
 uint64_t world_gfn(uint32_t region);
+/* The page of a private frame as it is now. */
+uint64_t world_page(struct world *w, uint32_t region, uint32_t frame);
+/* A private frame is about to move, to *pa, and is invalidated for so long;
+ * false: somebody else is at it. And the end of it. */
+bool world_begin_move(struct world *w, uint32_t region, uint32_t frame,
+		      uint64_t *pa);
+void world_end_move(struct world *w, uint32_t region, uint32_t frame,
+		    bool moved);
+/* Whether a private frame of a region has moved. */
+bool world_any_moved(struct world *w, uint32_t region);
 /* A fault on a frame as it is now. */
 void world_fault(struct world *w, uint32_t region, uint32_t frame,
 		 bool is_private, struct tdxc_fault *fault);
