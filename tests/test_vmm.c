@@ -5,6 +5,7 @@
  * record of who has each page.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,9 +76,29 @@ static void up(void)
 	boot(&c);
 }
 
+/* What became of pages that nobody expected to be lost. */
+static void print_lost(void)
+{
+	for (uint32_t i = 0; i < host.quarantine.room; i++) {
+		const struct tdxc_sept_lost *lost = &host.quarantine.lost[i];
+
+		if (lost->state == 0)
+			break;
+		printf("lost %llx, use %d, gfn %llx: %s answered %llx\n",
+		       (unsigned long long)lost->pa, (int)lost->use,
+		       (unsigned long long)lost->gfn.n,
+		       tdxc_leaf_name(lost->diag.rax),
+		       (unsigned long long)lost->diag.status);
+	}
+}
+
 static void halt(int result)
 {
-	ck_assert_int_eq(tdxc_sim_vmm_destroy(vm, &counts), result);
+	int err = tdxc_sim_vmm_destroy(vm, &counts);
+
+	if (err != result)
+		print_lost();
+	ck_assert_int_eq(err, result);
 	vm = NULL;
 	check_host();
 	if (result == TDXC_OK) {
@@ -125,6 +146,382 @@ START_TEST(a_td_boots_from_its_image_and_touches_memory)
 }
 END_TEST
 
+/* --- faults ----------------------------------------------------------------
+ */
+
+static uint64_t calls_of(uint64_t leaf)
+{
+	return tdxc_sim_port_calls(&host.port, leaf);
+}
+
+START_TEST(a_large_aligned_piece_is_mapped_by_one_aug)
+{
+	uint64_t augs = calls_of(TDXC_MEM_PAGE_AUG);
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, LOW + 2 * MIB, 2 * MIB, 3});
+	ck_assert_uint_eq(calls_of(TDXC_MEM_PAGE_AUG) - augs, 1);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, LOW + 3 * MIB, true), 2);
+}
+END_TEST
+
+START_TEST(part_of_a_large_pending_page_can_be_accepted_after_a_demotion)
+{
+	ck_assert_int_eq(
+		tdxc_sim_vmm_populate(vm, LOW + 2 * MIB, 2 * MIB, true),
+		TDXC_OK);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, LOW + 2 * MIB, true), 2);
+	RUN(1, {TDXC_SIM_GUEST_ACCEPT_4K, LOW + 2 * MIB, 16 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, LOW + 2 * MIB, MIB, 3},
+	    {TDXC_SIM_GUEST_VERIFY, LOW + 2 * MIB, MIB, 3});
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, LOW + 2 * MIB, true), 1);
+	ck_assert_uint_eq(calls_of(TDXC_MEM_PAGE_DEMOTE), 1);
+}
+END_TEST
+
+START_TEST(what_the_guest_accepts_at_4k_is_mapped_at_4k)
+{
+	RUN(0, {TDXC_SIM_GUEST_ACCEPT_4K, LOW + 2 * MIB, 8 * KIB, 0});
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, LOW + 2 * MIB, true), 1);
+	ck_assert_uint_eq(calls_of(TDXC_MEM_PAGE_DEMOTE), 0);
+	RUN(0, {TDXC_SIM_GUEST_ACCEPT_2M, LOW + 4 * MIB, 2 * MIB, 0});
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, LOW + 4 * MIB, true), 2);
+}
+END_TEST
+
+/* H8: entering again on every retry looks to the module like an attack. */
+START_TEST(h8_a_fault_is_retried_in_place_and_entered_after_once)
+{
+	struct tdxc_sim_fault_rule rules[] = {
+		{.leaf = TDXC_MEM_PAGE_AUG,
+		 .per_million = 900000,
+		 .value = 0x8000020000000000},
+		{.leaf = TDXC_MEM_SEPT_ADD,
+		 .per_million = 900000,
+		 .value = 0x8000020000000000},
+	};
+	uint64_t enters;
+
+	/* What is known of each slot's tables after this. */
+	RUN(0, {TDXC_SIM_GUEST_WRITE, HIGH | SHARED, 8, 1});
+	tdxc_sim_vmm_read_counts(vm, &counts);
+	enters = calls_of(TDXC_VP_ENTER);
+	tdxc_sim_host_faults(&host, rules, COUNT(rules), 5);
+	RUN(0, {TDXC_SIM_GUEST_ACCEPT_4K, LOW + 6 * MIB, 64 * KIB, 0},
+	    {TDXC_SIM_GUEST_ACCEPT_4K, LOW + 8 * MIB, 64 * KIB, 0});
+	tdxc_sim_host_no_faults(&host);
+	ck_assert_uint_gt(rules[0].hits, 32);
+	/* 32 pages, and one entry that ends the script */
+	ck_assert_uint_eq(calls_of(TDXC_VP_ENTER) - enters, 33);
+}
+END_TEST
+
+START_TEST(an_access_to_the_other_half_converts_the_page)
+{
+	RUN(0, {TDXC_SIM_GUEST_WRITE, (LOW + 2 * MIB) | SHARED, 8 * KIB, 4},
+	    {TDXC_SIM_GUEST_VERIFY, (LOW + 2 * MIB) | SHARED, 8 * KIB, 4},
+	    {TDXC_SIM_GUEST_WRITE, HIGH, 8 * KIB, 5},
+	    {TDXC_SIM_GUEST_VERIFY, HIGH, 8 * KIB, 5});
+	tdxc_sim_vmm_read_counts(vm, &counts);
+	ck_assert_uint_eq(counts.implicit, 4);
+	ck_assert_uint_eq(counts.converted, 4);
+}
+END_TEST
+
+/* --- conversions -----------------------------------------------------------
+ */
+
+START_TEST(what_the_guest_shares_the_host_reads_and_the_rest_survives)
+{
+	uint64_t at = LOW + 8 * MIB;
+	uint64_t where;
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 2 * MIB, 6},
+	    {TDXC_SIM_GUEST_SHARE, at + 64 * KIB, 64 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, (at + 64 * KIB) | SHARED, 64 * KIB, 8},
+	    {TDXC_SIM_GUEST_VERIFY, at, 64 * KIB, 6},
+	    {TDXC_SIM_GUEST_VERIFY, at + 128 * KIB, 2 * MIB - 128 * KIB, 6});
+	ck_assert_int_eq(tdxc_sim_vmm_host_verify(vm, at + 64 * KIB, 64 * KIB,
+						  8, &where),
+			 TDXC_OK);
+	ck_assert_int_eq(
+		tdxc_sim_vmm_host_write(vm, at + 64 * KIB, 64 * KIB, 9),
+		TDXC_OK);
+	RUN(1, {TDXC_SIM_GUEST_VERIFY, (at + 64 * KIB) | SHARED, 64 * KIB, 9},
+	    {TDXC_SIM_GUEST_UNSHARE, at + 64 * KIB, 64 * KIB, 0},
+	    {TDXC_SIM_GUEST_ACCEPT_4K, at + 64 * KIB, 64 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, at + 64 * KIB, 64 * KIB, 6},
+	    {TDXC_SIM_GUEST_VERIFY, at, 2 * MIB, 6});
+}
+END_TEST
+
+START_TEST(converting_all_of_a_large_page_takes_no_demotion)
+{
+	uint64_t at = LOW + 8 * MIB;
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 4 * MIB, 6},
+	    {TDXC_SIM_GUEST_SHARE, at, 4 * MIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, at | SHARED, 4 * MIB, 7},
+	    {TDXC_SIM_GUEST_VERIFY, at | SHARED, 4 * MIB, 7});
+	ck_assert_uint_eq(calls_of(TDXC_MEM_PAGE_DEMOTE), 0);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, at, false), 2);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, at, true), 0);
+}
+END_TEST
+
+START_TEST(a_conversion_out_of_all_slots_is_refused)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_SHARE, 0x7000000000, 4 * KIB, 0}};
+	struct tdxc_sim_vmm_result r =
+		tdxc_sim_vmm_run(vm, 0, script, COUNT(script));
+
+	ck_assert_int_eq(r.result, TDXC_SIM_GUEST_REFUSED);
+	ck_assert_uint_eq(r.status, 0x8000000000000000);
+	ck_assert_int_eq(
+		tdxc_sim_vmm_convert(vm, LOW + 60 * MIB, 8 * MIB, false),
+		TDXC_E_NOENT);
+	ck_assert_int_eq(tdxc_sim_vmm_convert(vm, LOW + 1, 4 * KIB, false),
+			 TDXC_E_INVAL);
+}
+END_TEST
+
+/* --- the host takes ------------------------------------------------------- */
+
+START_TEST(ballooned_memory_comes_back_empty_and_the_rest_survives)
+{
+	uint64_t at = LOW + 16 * MIB;
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 4 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_balloon(vm, at + MIB, 2 * MIB), TDXC_OK);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, at + MIB, true), 0);
+	compare();
+	RUN(1, {TDXC_SIM_GUEST_VERIFY, at, MIB, 2},
+	    {TDXC_SIM_GUEST_VERIFY, at + 3 * MIB, MIB, 2},
+	    {TDXC_SIM_GUEST_WRITE, at + MIB, 2 * MIB, 2},
+	    {TDXC_SIM_GUEST_VERIFY, at, 4 * MIB, 2});
+}
+END_TEST
+
+START_TEST(pages_change_size_and_place_under_their_contents)
+{
+	uint64_t at = LOW + 16 * MIB;
+	uint64_t removed;
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 4 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_demote(vm, at + 8 * KIB), TDXC_OK);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, at, true), 1);
+	RUN(1, {TDXC_SIM_GUEST_VERIFY, at, 4 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_promote(vm, at + MIB), TDXC_OK);
+	ck_assert_uint_eq(tdxc_sim_vmm_level(vm, at, true), 2);
+	RUN(0, {TDXC_SIM_GUEST_VERIFY, at, 4 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_relocate(vm, at), TDXC_E_NOENT);
+	ck_assert_int_eq(tdxc_sim_vmm_demote(vm, at), TDXC_OK);
+	for (uint64_t i = 0; i < 32; i += 3)
+		ck_assert_int_eq(tdxc_sim_vmm_relocate(vm, at + i * 4 * KIB),
+				 TDXC_OK);
+	compare();
+	ck_assert_int_eq(tdxc_sim_vmm_promote(vm, at), TDXC_E_NOENT);
+	RUN(1, {TDXC_SIM_GUEST_VERIFY, at, 4 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_balloon(vm, at, 4 * MIB), TDXC_OK);
+	ck_assert_int_eq(
+		tdxc_sim_vmm_remove_tables(vm, LOW, 64 * MIB, &removed),
+		TDXC_OK);
+	ck_assert_uint_eq(removed, 1);
+}
+END_TEST
+
+START_TEST(a_mixed_range_is_not_promoted_and_stays_as_it_is)
+{
+	uint64_t at = LOW + 16 * MIB;
+
+	RUN(0, {TDXC_SIM_GUEST_ACCEPT_4K, at, 64 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, at, 64 * KIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_promote(vm, at), TDXC_E_NOENT);
+	/* mapped, and half of it never accepted */
+	ck_assert_int_eq(tdxc_sim_vmm_populate(vm, at + 64 * KIB,
+					       2 * MIB - 64 * KIB, true),
+			 TDXC_OK);
+	ck_assert_int_eq(tdxc_sim_vmm_promote(vm, at), TDXC_E_OPNOTSUPP);
+	RUN(0, {TDXC_SIM_GUEST_VERIFY, at, 64 * KIB, 2},
+	    {TDXC_SIM_GUEST_WRITE, at, 2 * MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_promote(vm, at), TDXC_OK);
+	RUN(0, {TDXC_SIM_GUEST_VERIFY, at, 2 * MIB, 2});
+}
+END_TEST
+
+START_TEST(shared_memory_can_be_unmapped_under_a_running_guest)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, HIGH | SHARED, MIB, 2},
+		{TDXC_SIM_GUEST_VERIFY, HIGH | SHARED, MIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+	uint64_t where;
+
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 0, script, COUNT(script)),
+			 TDXC_OK);
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 0, script, COUNT(script)),
+			 TDXC_E_BUSY);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(tdxc_sim_vmm_unmap_shared(vm, HIGH, 2 * MIB),
+				 TDXC_OK);
+		ck_assert_int_eq(tdxc_sim_vmm_unmap_all_shared(vm), TDXC_OK);
+	}
+	do {
+		tdxc_sim_vmm_read_counts(vm, &counts);
+	} while (counts.shared_faults == 0);
+	tdxc_sim_vmm_stop(vm, 0);
+	ck_assert_int_eq(tdxc_sim_vmm_join(vm, 0).result, TDXC_SIM_GUEST_DONE);
+	RUN(0, {TDXC_SIM_GUEST_WRITE, HIGH | SHARED, MIB, 2});
+	ck_assert_int_eq(tdxc_sim_vmm_host_verify(vm, HIGH, MIB, 2, &where),
+			 TDXC_OK);
+}
+END_TEST
+
+/* H9, H10: who faults in a slot that goes holds nothing that its deletion waits
+ * for. */
+START_TEST(h9_a_slot_can_be_deleted_and_restored_under_a_faulting_guest)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, LOW + 4 * MIB, 4 * MIB, 2},
+		{TDXC_SIM_GUEST_READ, HIGH | SHARED, MIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert_int_eq(
+			tdxc_sim_vmm_start(vm, i, script, COUNT(script)),
+			TDXC_OK);
+	for (int i = 0; i < 10; i++) {
+		uint32_t slot = (uint32_t)i % 2;
+
+		ck_assert_int_eq(tdxc_sim_vmm_delete_slot(vm, slot), TDXC_OK);
+		ck_assert_int_eq(tdxc_sim_vmm_delete_slot(vm, slot),
+				 TDXC_E_NOENT);
+		ck_assert_int_eq(tdxc_sim_vmm_restore_slot(vm, slot), TDXC_OK);
+	}
+	ck_assert_int_eq(tdxc_sim_vmm_restore_slot(vm, 0), TDXC_E_EXIST);
+	for (uint32_t i = 0; i < 2; i++)
+		tdxc_sim_vmm_stop(vm, i);
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert_int_eq(tdxc_sim_vmm_join(vm, i).result,
+				 TDXC_SIM_GUEST_DONE);
+}
+END_TEST
+
+START_TEST(a_vcpu_goes_on_on_another_processor)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, LOW + 4 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_VERIFY, LOW + 4 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+	uint64_t flushes = calls_of(TDXC_VP_FLUSH);
+
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 1, script, COUNT(script)),
+			 TDXC_OK);
+	for (uint32_t lp = 0; lp < host.description.nr_lps; lp++) {
+		ck_assert_int_eq(tdxc_sim_vmm_migrate(vm, 1, lp), TDXC_OK);
+		while (tdxc_load_acquire(&vm->td_vcpus[1].cpu) != lp + 1)
+			;
+	}
+	tdxc_sim_vmm_stop(vm, 1);
+	ck_assert_int_eq(tdxc_sim_vmm_join(vm, 1).result, TDXC_SIM_GUEST_DONE);
+	ck_assert_uint_ge(calls_of(TDXC_VP_FLUSH) - flushes,
+			  host.description.nr_lps - 1);
+	ck_assert_int_eq(tdxc_sim_vmm_migrate(vm, 1, 1000), TDXC_E_INVAL);
+}
+END_TEST
+
+/* --- machines --------------------------------------------------------------
+ */
+
+/* A bit of everything; the same on every machine. */
+static void exercise(void)
+{
+	uint64_t at = LOW + 2 * MIB;
+	uint64_t removed;
+
+	RUN(0, {TDXC_SIM_GUEST_VERIFY, LOW, 64 * KIB, 7},
+	    {TDXC_SIM_GUEST_WRITE, at, 2 * MIB, 1},
+	    {TDXC_SIM_GUEST_SHARE, at, 8 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, at | vm->alias, 8 * KIB, 2},
+	    {TDXC_SIM_GUEST_VERIFY, at | vm->alias, 8 * KIB, 2},
+	    {TDXC_SIM_GUEST_VERIFY, at + 8 * KIB, 2 * MIB - 8 * KIB, 1});
+	ck_assert_int_eq(tdxc_sim_vmm_relocate(vm, at + 12 * KIB), TDXC_OK);
+	RUN(1, {TDXC_SIM_GUEST_UNSHARE, at, 8 * KIB, 0},
+	    {TDXC_SIM_GUEST_WRITE, at, 8 * KIB, 1},
+	    {TDXC_SIM_GUEST_VERIFY, at, 2 * MIB, 1});
+	compare();
+	ck_assert_int_eq(tdxc_sim_vmm_balloon(vm, at, 2 * MIB), TDXC_OK);
+	ck_assert_int_eq(
+		tdxc_sim_vmm_remove_tables(vm, LOW, 64 * MIB, &removed),
+		TDXC_OK);
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 64 * KIB, 9},
+	    {TDXC_SIM_GUEST_VERIFY, at, 64 * KIB, 9});
+	compare();
+}
+
+static const struct tdxc_sim_host_config machines[] = {
+	{.static_pamt = true, .seed = 2},
+	{.lines = true, .seed = 3},
+	{.lines = true, .erratum = true, .seed = 4},
+	{.nr_lps = 3, .nr_packages = 1, .gib = 1, .seed = 5},
+	{.seed = 6}, /* five levels */
+	{.seed = 7}, /* small pages */
+};
+
+START_TEST(the_same_happens_on_every_machine)
+{
+	struct tdxc_sim_vmm_config c = usual();
+
+	host_up(&machines[_i]);
+	c.levels = _i == 4 ? 5 : 4;
+	c.small_pages = _i == 5;
+	boot(&c);
+	exercise();
+	halt(TDXC_OK);
+	power_off();
+}
+END_TEST
+
+START_TEST(what_makes_no_sense_is_refused)
+{
+	const struct tdxc_sim_host_config config = {.seed = 1};
+	struct tdxc_sim_vmm_config c = usual();
+	int err;
+
+	host_up(&config);
+	c.nr_vcpus = 0;
+	ck_assert_ptr_null(tdxc_sim_vmm_create(&host, &c, &err));
+	ck_assert_int_eq(err, TDXC_E_INVAL);
+	c = usual();
+	c.slots[0].gpa = 4096;
+	ck_assert_ptr_null(tdxc_sim_vmm_create(&host, &c, &err));
+	ck_assert_int_eq(err, TDXC_E_INVAL);
+	/* H13: no slot reaches the alias bit */
+	c = usual();
+	c.slots[0].gpa = SHARED - 2 * MIB;
+	ck_assert_ptr_null(tdxc_sim_vmm_create(&host, &c, &err));
+	ck_assert_int_eq(err, TDXC_E_INVAL);
+	check_host();
+	power_off();
+}
+END_TEST
+
+START_TEST(a_teardown_costs_no_call_more_than_it_must)
+{
+	const struct tdxc_sim_host_config config = {.seed = 1};
+	struct tdxc_sim_vmm_config c = usual();
+
+	host_up(&config);
+	c.small_pages = _i == 1;
+	boot(&c);
+	RUN(0, {TDXC_SIM_GUEST_WRITE, LOW + 2 * MIB, 8 * MIB, 1},
+	    {TDXC_SIM_GUEST_SHARE, LOW + 4 * MIB, 16 * KIB, 0});
+	halt(TDXC_OK);
+	ck_assert_uint_eq(counts.teardown_calls, counts.teardown_least);
+	power_off();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("vmm");
@@ -132,6 +529,34 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_test(tc, a_td_boots_from_its_image_and_touches_memory);
+	tcase_add_test(tc, a_large_aligned_piece_is_mapped_by_one_aug);
+	tcase_add_test(
+		tc,
+		part_of_a_large_pending_page_can_be_accepted_after_a_demotion);
+	tcase_add_test(tc, what_the_guest_accepts_at_4k_is_mapped_at_4k);
+	tcase_add_test(tc,
+		       h8_a_fault_is_retried_in_place_and_entered_after_once);
+	tcase_add_test(tc, an_access_to_the_other_half_converts_the_page);
+	tcase_add_test(
+		tc, what_the_guest_shares_the_host_reads_and_the_rest_survives);
+	tcase_add_test(tc, converting_all_of_a_large_page_takes_no_demotion);
+	tcase_add_test(tc, a_conversion_out_of_all_slots_is_refused);
+	tcase_add_test(tc,
+		       ballooned_memory_comes_back_empty_and_the_rest_survives);
+	tcase_add_test(tc, pages_change_size_and_place_under_their_contents);
+	tcase_add_test(tc, a_mixed_range_is_not_promoted_and_stays_as_it_is);
+	tcase_add_test(tc, shared_memory_can_be_unmapped_under_a_running_guest);
+	tcase_add_test(
+		tc,
+		h9_a_slot_can_be_deleted_and_restored_under_a_faulting_guest);
+	tcase_add_test(tc, a_vcpu_goes_on_on_another_processor);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("machines");
+	tcase_add_loop_test(tc, the_same_happens_on_every_machine, 0,
+			    (int)COUNT(machines));
+	tcase_add_test(tc, what_makes_no_sense_is_refused);
+	tcase_add_loop_test(tc, a_teardown_costs_no_call_more_than_it_must, 0,
+			    2);
 	suite_add_tcase(s, tc);
 	return s;
 }
