@@ -18,7 +18,8 @@ static const struct cli_command commands[] = {
 	 cli_decode},
 	{"replay", "make recorded requests again, on the software TDX module",
 	 cli_replay},
-	{"run", "bring a TDX module up on the software TDX platform", cli_run},
+	{"run", "run TDs on the software TDX platform, as a scenario says",
+	 cli_run},
 };
 
 #define NR_COMMANDS (sizeof commands / sizeof commands[0])

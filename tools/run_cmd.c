@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * tdxcore run: a module brought up on a simulated machine.
+ * tdxcore run: a scenario, or a module brought up on a simulated machine and no
+ * more.
  */
 #include <stdlib.h>
 
@@ -156,24 +157,32 @@ static int run_and_print(const struct run_options *o,
 	return result;
 }
 
-int cli_run(int argc, char **argv)
+static int run_module_only(struct run_options *options)
 {
-	struct run_options options;
-	struct plan_report report = {.options = &options.plan};
+	struct plan_report report = {.options = &options->plan};
 	struct run *run = NULL;
-	int result = run_options_parse(&options, argc, argv);
+	int result = plan_read_machine(&report, &options->plan);
 
-	if (!result)
-		result = plan_read_machine(&report, &options.plan);
 	if (!result)
 		result = check_addresses(&report);
 	if (!result) {
 		run = malloc(sizeof *run);
-		result = run ? run_and_print(&options, &report, run)
+		result = run ? run_and_print(options, &report, run)
 			     : plan_no_memory();
 	}
 	free(run);
 	plan_report_free(&report);
+	return result;
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct run_options options;
+	int result = run_options_parse(&options, argc, argv);
+
+	if (!result)
+		result = options.module_only ? run_module_only(&options)
+					     : run_scenario(&options);
 	plan_options_free(&options.plan);
 	return result;
 }

@@ -2,6 +2,8 @@
 /*
  * tdxcore run: its options, beside those of a plan.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@ enum {
 	KEY_PACKAGES,
 	KEY_CPUS,
 	KEY_THREADS,
+	KEY_SEED,
 };
 
 static const struct argp_option run_option_list[] = {
@@ -27,6 +30,8 @@ static const struct argp_option run_option_list[] = {
 	 "Threads that initialise TDMRs, each as a CPU of its own (as many as "
 	 "this computer has CPUs, and at most --cpus)",
 	 0},
+	{"seed", KEY_SEED, "N", 0,
+	 "What a SCENARIO draws by chance, instead of its own seed", 0},
 	{0},
 };
 
@@ -74,18 +79,51 @@ static void check_limits(const struct tdxc_limits *limits,
 	}
 }
 
+/* A scenario says itself what its machine is. */
+static void check_scenario(const struct run_options *o,
+			   const struct argp_state *state)
+{
+	const struct plan_options *p = &o->plan;
+	struct plan_options usual;
+
+	plan_options_init(&usual);
+	if (!p->map)
+		argp_error(state, "a SCENARIO is missing, or --module-only");
+	if (o->packages || o->cpus || o->threads || p->svg || p->cmr_file ||
+	    p->numa_file || p->cmrs.nr || p->nodes.nr ||
+	    p->cmr_source != usual.cmr_source || p->flags != usual.flags ||
+	    memcmp(&p->limits, &usual.limits, sizeof p->limits) != 0)
+		argp_error(state, "a SCENARIO says itself what its machine is: "
+				  "only --json and --seed go with it");
+	plan_options_free(&usual);
+}
+
 static void check(struct run_options *o, const struct argp_state *state)
 {
-	if (!o->module_only && o->plan.map)
-		argp_error(state,
-			   "'%s': this version runs no scenarios, only "
-			   "--module-only [MAP]",
-			   o->plan.map);
-	if (!o->module_only)
-		argp_error(state, "--module-only is missing: it is all that "
-				  "this version runs");
+	if (!o->module_only) {
+		check_scenario(o, state);
+		return;
+	}
+	if (o->has_seed)
+		argp_error(state, "--seed: --module-only leaves nothing to "
+				  "chance");
+	if (o->packages == 0)
+		o->packages = PACKAGES;
 	check_processors(o, state);
 	check_limits(&o->plan.limits, state);
+}
+
+/* Decimal, or hexadecimal with 0x. */
+static uint64_t parse_seed(const struct argp_state *state, const char *arg)
+{
+	char *end;
+	uint64_t seed;
+
+	errno = 0;
+	seed = strtoull(arg, &end, 0);
+	if (errno || end == arg || *end || arg[0] < '0' || arg[0] > '9')
+		argp_error(state, "--seed: '%s' is no number of 64 bits", arg);
+	return seed;
 }
 
 static error_t run_parse(int key, char *arg, struct argp_state *state)
@@ -111,6 +149,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
 		o->threads = plan_number(state, "--threads", arg, strlen(arg),
 					 TDXC_SIM_MAX_LPS);
 		return 0;
+	case KEY_SEED:
+		o->seed = parse_seed(state, arg);
+		o->has_seed = true;
+		return 0;
 	case ARGP_KEY_END:
 		check(o, state);
 		return 0;
@@ -129,13 +171,18 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	static const struct argp argp = {
 		.options = run_option_list,
 		.parser = run_parse,
-		.args_doc = "--module-only [MAP]",
-		.doc = "Bring a TDX module up on the software TDX platform: a "
-		       "simulated machine with the memory of MAP, from "
-		       "SYS.INIT "
+		.args_doc = "SCENARIO\n--module-only [MAP]",
+		.doc = "Run a SCENARIO on the software TDX platform: a "
+		       "simulated machine with a TDX module, TDs whose guests "
+		       "touch, accept, share and unshare memory, and a host "
+		       "that maps, zaps and converts it meanwhile. Every byte "
+		       "that a guest wrote is verified.\n\n"
+		       "With --module-only, bring a TDX module up on a "
+		       "machine with the memory of MAP, from SYS.INIT "
 		       "to initialised TDMRs, on the layout that tdxcore plan "
 		       "prints for the same options.\v"
-		       "MAP and most options are those of tdxcore plan; "
+		       "With --module-only, MAP and most options are those of "
+		       "tdxcore plan; "
 		       "the machine has 64 TiB of physical addresses. The "
 		       "module is the recorded 1.5.0; with --dynamic-pamt a "
 		       "newer one that has it. It takes 64 TDMRs with 16 "
@@ -144,17 +191,16 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 		       "fewer. Where there are more than 32 CMRs, the plan "
 		       "keeps to them, and the module reports 32 that cover "
 		       "them.\n\n"
-		       "Exit codes: 0 the module is ready, 1 there is no "
-		       "layout "
-		       "or the module refused, 2 wrong usage, 3 bad input, 4 "
+		       "Exit codes: 0 all is well, or the module is ready; 1 a "
+		       "byte or an invariant is wrong, there is no layout "
+		       "or the module refused; 2 wrong usage; 3 bad input; 4 "
 		       "out of resources.",
 		.children = children,
 	};
 
 	memset(o, 0, sizeof *o);
-	o->packages = PACKAGES;
 	plan_options_init(&o->plan);
 	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, o))
 		return plan_no_memory();
-	return plan_options_finish(&o->plan);
+	return o->module_only ? plan_options_finish(&o->plan) : CLI_OK;
 }

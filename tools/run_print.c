@@ -41,10 +41,13 @@ static double seconds(uint64_t ns)
 	return (double)ns / 1e9;
 }
 
-/* Leaves without a name here are not called. */
-static uint64_t calls_of(const struct run *run, uint64_t leaf)
+static void count_calls(const struct run *run,
+			uint64_t by_leaf[TDXC_SIM_PORT_LEAVES])
 {
-	return tdxc_leaf_name(leaf) ? tdxc_sim_port_calls(&run->port, leaf) : 0;
+	uint64_t leaf;
+
+	for (leaf = 0; leaf < TDXC_SIM_PORT_LEAVES; leaf++)
+		by_leaf[leaf] = tdxc_sim_port_calls(&run->port, leaf);
 }
 
 /* --- text ---------------------------------------------------------------- */
@@ -84,18 +87,15 @@ static void print_steps(FILE *f, const struct run *run)
 		seconds(ns) * 1e3, calls);
 }
 
-static void print_seamcalls(FILE *f, const struct run *run)
+void run_print_calls(FILE *f, const uint64_t *by_leaf, uint64_t retries)
 {
 	uint64_t leaf;
-	uint64_t calls;
 
-	fprintf(f, "SEAMCALLs by leaf; %" PRIu64 " were retries\n",
-		run_retries(run));
+	fprintf(f, "SEAMCALLs by leaf; %" PRIu64 " were retries\n", retries);
 	for (leaf = 0; leaf < TDXC_SIM_PORT_LEAVES; leaf++) {
-		calls = calls_of(run, leaf);
-		if (calls)
+		if (by_leaf[leaf] && tdxc_leaf_name(leaf))
 			fprintf(f, "  %-16s %24" PRIu64 "\n",
-				tdxc_leaf_name(leaf), calls);
+				tdxc_leaf_name(leaf), by_leaf[leaf]);
 	}
 }
 
@@ -113,13 +113,16 @@ static void print_layout(FILE *f, const struct run *run)
 
 void run_print_text(FILE *f, const struct plan_report *r, const struct run *run)
 {
+	uint64_t calls[TDXC_SIM_PORT_LEAVES];
+
 	print_head(f, r, run);
 	print_steps(f, run);
 	if (run->outcome == RUN_READY)
 		print_layout(f, run);
 	else
 		fprintf(f, "Not ready: %s\n\n", run->reason);
-	print_seamcalls(f, run);
+	count_calls(run, calls);
+	run_print_calls(f, calls, run_retries(run));
 }
 
 /* --- JSON ---------------------------------------------------------------- */
@@ -144,17 +147,17 @@ static json_t *steps_json(const struct run *run)
 	return list;
 }
 
-static json_t *seamcalls_json(const struct run *run)
+/* Leaves without a name here are not called. */
+json_t *run_calls_json(const uint64_t *calls)
 {
 	json_t *by_leaf = json_object();
 	uint64_t leaf;
 
 	for (leaf = 0; leaf < TDXC_SIM_PORT_LEAVES && by_leaf; leaf++) {
-		uint64_t calls = calls_of(run, leaf);
-
-		if (calls &&
-		    json_object_set_new(by_leaf, tdxc_leaf_name(leaf),
-					json_integer((json_int_t)calls))) {
+		if (calls[leaf] && tdxc_leaf_name(leaf) &&
+		    json_object_set_new(
+			    by_leaf, tdxc_leaf_name(leaf),
+			    json_integer((json_int_t)calls[leaf]))) {
 			json_decref(by_leaf);
 			by_leaf = NULL;
 		}
@@ -180,8 +183,10 @@ static json_t *run_json(const struct run *run)
 	const struct tdxc_plan *plan =
 		run->outcome == RUN_READY ? &run->bringup.plan : &none;
 	const struct run_request *q = &run->request;
+	uint64_t calls[TDXC_SIM_PORT_LEAVES];
 	char version[VERSION_TEXT];
 
+	count_calls(run, calls);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:o, s:I, "
 		"s:I, s:I, s:o, s:I}",
@@ -193,7 +198,7 @@ static json_t *run_json(const struct run *run)
 		steps_json(run), "tdmrs", (json_int_t)plan->nr_tdmrs,
 		"pamt_bytes", (json_int_t)plan->pamt_bytes, "usable_bytes",
 		(json_int_t)plan->usable_bytes, "seamcalls",
-		seamcalls_json(run), "retries", (json_int_t)run_retries(run));
+		run_calls_json(calls), "retries", (json_int_t)run_retries(run));
 }
 
 int run_print_json(FILE *f, const struct run *run)
