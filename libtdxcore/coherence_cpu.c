@@ -3,16 +3,24 @@
  * Why one CPU's caches may hold lines of another key: a word that is set before
  * the act and cleared after the flush.
  *
- * Between the flush and the clearing, an interrupt may act again. So whoever
- * flushes leaves a bit in the word that every mark takes away, and clears the
- * reasons only when it is still there. All writers are contexts of one CPU:
- * whoever interrupts another one is done before that goes on, so that an
- * exchange is lost only to an interrupt.
+ * All writers are contexts of one CPU: whoever interrupts another one is done
+ * before that goes on. That leaves two ways to clear too much. An act may come
+ * between the flush and the clearing: so whoever flushes leaves a bit in the
+ * word that every act takes away, when it begins and when it ends, and clears
+ * only when it is still there. And a flush may come between the mark and the
+ * act: so acts under way are counted, and while there is one nothing is
+ * cleared.
  */
 #include <tdxcore/coherence.h>
 
-#define FLUSHING (1ull << 63)
 #define REASONS	 0xFFull
+#define ONE_ACT	 (1ull << 8) /* the count of acts under way is above */
+#define FLUSHING (1ull << 63)
+
+static uint64_t nr_acts(uint64_t word)
+{
+	return word & ~(REASONS | FLUSHING);
+}
 
 void tdxc_coherence_cpu_init(struct tdxc_coherence_cpu *cpu,
 			     const struct tdxc_coherence *c)
@@ -25,20 +33,37 @@ uint32_t tdxc_coherence_reasons(const struct tdxc_coherence_cpu *cpu)
 	return (uint32_t)(tdxc_load_acquire(&cpu->word) & REASONS);
 }
 
-void tdxc_coherence_mark(struct tdxc_coherence_cpu *cpu, uint32_t acts)
+void tdxc_coherence_begin(struct tdxc_coherence_cpu *cpu, uint32_t acts)
 {
 	uint64_t set = acts & TDXC_COHERENCE_ACTS;
 	uint64_t old = tdxc_load_once(&cpu->word);
 	uint32_t tries;
 
-	if ((old & (set | FLUSHING)) == set)
-		return;
 	for (tries = 0; tries < TDXC_COHERENCE_TRIES; tries++) {
-		if (tdxc_try_cmpxchg(&cpu->word, &old, (old | set) & ~FLUSHING))
+		if (tdxc_try_cmpxchg(&cpu->word, &old,
+				     ((old & ~FLUSHING) | set) + ONE_ACT))
 			return;
 	}
-	/* Too much is safe. */
-	(void)tdxc_xchg(&cpu->word, (old & REASONS) | TDXC_COHERENCE_ACTS);
+	/* Interrupts end what they began, so the count is what was seen; of
+	 * the reasons, too many are safe. */
+	(void)tdxc_xchg(&cpu->word,
+			((old & ~FLUSHING) | TDXC_COHERENCE_ACTS) + ONE_ACT);
+}
+
+void tdxc_coherence_end(struct tdxc_coherence_cpu *cpu)
+{
+	uint64_t old = tdxc_load_once(&cpu->word);
+	uint32_t tries;
+
+	if (nr_acts(old) == 0)
+		return;
+	for (tries = 0; tries < TDXC_COHERENCE_TRIES; tries++) {
+		if (tdxc_try_cmpxchg(&cpu->word, &old,
+				     (old & ~FLUSHING) - ONE_ACT))
+			return;
+	}
+	(void)tdxc_xchg(&cpu->word,
+			((old & ~FLUSHING) | TDXC_COHERENCE_ACTS) - ONE_ACT);
 }
 
 void tdxc_coherence_flush_begin(struct tdxc_coherence_cpu *cpu)
@@ -58,8 +83,8 @@ uint32_t tdxc_coherence_flush_end(struct tdxc_coherence_cpu *cpu)
 	uint64_t old = tdxc_load_once(&cpu->word);
 	uint64_t left = old & REASONS & ~(uint64_t)TDXC_COHERENCE_ACTS;
 
-	/* Lost to an interrupt: the next round sees what it left. */
-	if ((old & FLUSHING) != 0)
+	/* Lost to an interrupt: what it left stands. */
+	if ((old & FLUSHING) != 0 && nr_acts(old) == 0)
 		(void)tdxc_try_cmpxchg(&cpu->word, &old, left);
 	return tdxc_coherence_reasons(cpu);
 }

@@ -96,12 +96,14 @@ int tdxc_handover_disable(struct tdxc_handover *h,
 			  struct tdxc_coherence_cpu *cpu,
 			  struct tdxc_seamcall_diag *diag)
 {
+	int err;
+
 	if (h->step != TDXC_HANDOVER_DISABLE)
 		return TDXC_E_INVAL;
-	tdxc_coherence_mark(cpu, TDXC_COHERENCE_BY_SEAMCALL);
-	if (tdxc_module_disable(h->config.module, &h->disabled, diag) !=
-		    TDXC_OK &&
-	    !is_last_try(h))
+	tdxc_coherence_begin(cpu, TDXC_COHERENCE_BY_SEAMCALL);
+	err = tdxc_module_disable(h->config.module, &h->disabled, diag);
+	tdxc_coherence_end(cpu);
+	if (err != TDXC_OK && !is_last_try(h))
 		return TDXC_E_AGAIN;
 	judge_disable(h);
 	enter(h, TDXC_HANDOVER_FLUSH);

@@ -663,6 +663,12 @@ static void up(void)
 		tdxc_coherence_cpu_init(&cpus[i], &host);
 }
 
+static void acted(struct tdxc_coherence_cpu *cpu, uint32_t acts)
+{
+	tdxc_coherence_begin(cpu, acts);
+	tdxc_coherence_end(cpu);
+}
+
 static bool flushes(size_t cpu, enum tdxc_coherence_site site)
 {
 	return is_flush(decide(&host, site, TDXC_COHERENCE_CALLED,
@@ -679,7 +685,7 @@ static void flush(size_t cpu)
 
 START_TEST(u52_only_the_cpu_with_dirty_lines_flushes)
 {
-	tdxc_coherence_mark(&cpus[1], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[1], TDXC_COHERENCE_BY_SEAMCALL);
 	ck_assert(!flushes(0, TDXC_COHERENCE_KEXEC_REMOTE));
 	ck_assert(flushes(1, TDXC_COHERENCE_KEXEC_REMOTE));
 	ck_assert(!flushes(2, TDXC_COHERENCE_KEXEC_REMOTE));
@@ -688,10 +694,10 @@ END_TEST
 
 START_TEST(u53_a_seamcall_after_the_flush_makes_the_cpu_dirty_again)
 {
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
 	flush(0);
 	ck_assert(!flushes(0, TDXC_COHERENCE_KEXEC_EXECUTING));
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
 	ck_assert(flushes(0, TDXC_COHERENCE_KEXEC_EXECUTING));
 }
 END_TEST
@@ -699,7 +705,7 @@ END_TEST
 START_TEST(u54_an_nmi_between_mark_and_seamcall_sees_the_mark)
 {
 	/* the kernel does not count the module as called yet */
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
+	tdxc_coherence_begin(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
 	struct tdxc_coherence_answer a = decide(
 		&host, TDXC_COHERENCE_KEXEC_REMOTE, TDXC_COHERENCE_NEVER_CALLED,
 		tdxc_coherence_reasons(&cpus[0]));
@@ -712,7 +718,7 @@ END_TEST
 
 START_TEST(u55_the_mark_stays_until_the_flush_is_over)
 {
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_TD);
+	acted(&cpus[0], TDXC_COHERENCE_BY_TD);
 	tdxc_coherence_flush_begin(&cpus[0]);
 	ck_assert(flushes(0, TDXC_COHERENCE_KEXEC_REMOTE));
 	ck_assert_uint_eq(tdxc_coherence_flush_end(&cpus[0]), 0);
@@ -722,11 +728,11 @@ END_TEST
 
 START_TEST(an_end_without_a_flush_clears_nothing)
 {
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_CONVERSION);
+	acted(&cpus[0], TDXC_COHERENCE_BY_CONVERSION);
 	ck_assert_uint_eq(tdxc_coherence_flush_end(&cpus[0]),
 			  TDXC_COHERENCE_BY_CONVERSION);
 	tdxc_coherence_flush_begin(&cpus[0]);
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_CONVERSION);
+	acted(&cpus[0], TDXC_COHERENCE_BY_CONVERSION);
 	ck_assert_uint_eq(tdxc_coherence_flush_end(&cpus[0]),
 			  TDXC_COHERENCE_BY_CONVERSION);
 	/* the next one counts */
@@ -735,12 +741,30 @@ START_TEST(an_end_without_a_flush_clears_nothing)
 }
 END_TEST
 
+START_TEST(a_flush_that_interrupts_an_act_clears_nothing)
+{
+	tdxc_coherence_begin(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
+	tdxc_coherence_begin(&cpus[0], TDXC_COHERENCE_BY_CONVERSION);
+	for (int i = 0; i < 2; i++) {
+		tdxc_coherence_flush_begin(&cpus[0]);
+		ck_assert_uint_eq(tdxc_coherence_flush_end(&cpus[0]),
+				  TDXC_COHERENCE_BY_SEAMCALL |
+					  TDXC_COHERENCE_BY_CONVERSION);
+		tdxc_coherence_end(&cpus[0]);
+	}
+	tdxc_coherence_end(&cpus[0]); /* one too many */
+	flush(0);
+	ck_assert_uint_eq(tdxc_coherence_reasons(&cpus[0]), 0);
+	ck_assert_uint_eq(cpus[0].word, 0);
+}
+END_TEST
+
 START_TEST(l33_a_pinned_thread_with_preemption_on_may_flush)
 {
 	/* another thread of the CPU runs between any two steps */
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[0], TDXC_COHERENCE_BY_SEAMCALL);
 	tdxc_coherence_flush_begin(&cpus[0]);
-	tdxc_coherence_mark(&cpus[0], TDXC_COHERENCE_BY_TD);
+	acted(&cpus[0], TDXC_COHERENCE_BY_TD);
 	ck_assert_uint_eq(tdxc_coherence_flush_end(&cpus[0]),
 			  TDXC_COHERENCE_BY_SEAMCALL | TDXC_COHERENCE_BY_TD);
 	ck_assert(flushes(0, TDXC_COHERENCE_CPU_OFFLINE));
@@ -753,7 +777,7 @@ START_TEST(u60_a_crash_on_a_clean_cpu_while_another_is_dirty)
 {
 	struct machine m = tdx_host;
 
-	tdxc_coherence_mark(&cpus[1], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[1], TDXC_COHERENCE_BY_SEAMCALL);
 	ck_assert(!flushes(0, TDXC_COHERENCE_CRASH_EXECUTING));
 	/* the crash kernel's memory was never the module's, says Linux */
 	ck_assert(!flushes(1, TDXC_COHERENCE_CRASH_REMOTE));
@@ -773,14 +797,14 @@ END_TEST
 
 START_TEST(u61_a_cpu_that_went_offline_and_came_back_is_clean)
 {
-	tdxc_coherence_mark(&cpus[2], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[2], TDXC_COHERENCE_BY_SEAMCALL);
 	ck_assert(flushes(2, TDXC_COHERENCE_CPU_OFFLINE));
 	flush(2);
 	/* whether its word was kept or is begun anew */
 	ck_assert(!flushes(2, TDXC_COHERENCE_KEXEC_REMOTE));
 	tdxc_coherence_cpu_init(&cpus[2], &host);
 	ck_assert(!flushes(2, TDXC_COHERENCE_KEXEC_REMOTE));
-	tdxc_coherence_mark(&cpus[2], TDXC_COHERENCE_BY_SEAMCALL);
+	acted(&cpus[2], TDXC_COHERENCE_BY_SEAMCALL);
 	ck_assert(flushes(2, TDXC_COHERENCE_KEXEC_REMOTE));
 }
 END_TEST
@@ -799,7 +823,7 @@ START_TEST(what_the_platform_does_of_itself_no_flush_clears)
 	/* nobody can mark it, or anything else that is no act */
 	host = judged(&tdx_host, TDXC_COHERENCE_TRACKED);
 	tdxc_coherence_cpu_init(&cpus[0], &host);
-	tdxc_coherence_mark(&cpus[0], ~(uint32_t)TDXC_COHERENCE_ACTS);
+	acted(&cpus[0], ~(uint32_t)TDXC_COHERENCE_ACTS);
 	ck_assert_uint_eq(tdxc_coherence_reasons(&cpus[0]), 0);
 }
 END_TEST
@@ -932,6 +956,7 @@ static TCase *word_tests(void)
 	tcase_add_test(t, u54_an_nmi_between_mark_and_seamcall_sees_the_mark);
 	tcase_add_test(t, u55_the_mark_stays_until_the_flush_is_over);
 	tcase_add_test(t, an_end_without_a_flush_clears_nothing);
+	tcase_add_test(t, a_flush_that_interrupts_an_act_clears_nothing);
 	tcase_add_test(t, l33_a_pinned_thread_with_preemption_on_may_flush);
 	tcase_add_test(t, u60_a_crash_on_a_clean_cpu_while_another_is_dirty);
 	tcase_add_test(t, u61_a_cpu_that_went_offline_and_came_back_is_clean);

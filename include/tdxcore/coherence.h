@@ -261,7 +261,7 @@ enum tdxc_coherence_reason {
 	(TDXC_COHERENCE_BY_SEAMCALL | TDXC_COHERENCE_BY_TD |                   \
 	 TDXC_COHERENCE_BY_CONVERSION)
 
-/** Races that a mark may lose to interrupts of its own CPU before it marks
+/** Exchanges that an act may lose to interrupts of its own CPU before it marks
  *  every act. */
 #define TDXC_COHERENCE_TRIES 64u
 
@@ -283,18 +283,29 @@ void tdxc_coherence_cpu_init(struct tdxc_coherence_cpu *cpu,
 			     const struct tdxc_coherence *c);
 
 /**
- * @brief An act is about to happen on this CPU; call it *before* the act.
+ * @brief An act begins on this CPU; call it *before* the act.
  *
- * An NMI between the mark and the act sees the mark. Preemption may be on, as
- * long as the thread is pinned to this CPU until the act is over.
+ * An NMI between this and the act sees the mark. Preemption may be on, as long
+ * as the thread is pinned to this CPU until the act is over.
  *
  * @param[in,out] cpu  This CPU.
  * @param[in]     acts TDXC_COHERENCE_ACTS or some of them; other bits are
  *                     ignored.
- * @locks{none; any context} @complexity{two loads and a branch when the mark is
- *        set already}
+ * @locks{none; any context} @complexity{one exchange}
  */
-void tdxc_coherence_mark(struct tdxc_coherence_cpu *cpu, uint32_t acts);
+void tdxc_coherence_begin(struct tdxc_coherence_cpu *cpu, uint32_t acts);
+
+/**
+ * @brief The act is over; its mark stays.
+ *
+ * Without this, an interrupt that flushes between the mark and the act would
+ * clear the mark of lines that are dirtied only afterwards: while an act is
+ * under way, no flush clears anything.
+ *
+ * @param[in,out] cpu This CPU; nothing happens when no act is under way.
+ * @locks{as tdxc_coherence_begin()} @complexity{one exchange}
+ */
+void tdxc_coherence_end(struct tdxc_coherence_cpu *cpu);
 
 /**
  * @brief Why this CPU's caches may hold such lines.
@@ -309,20 +320,20 @@ uint32_t tdxc_coherence_reasons(const struct tdxc_coherence_cpu *cpu);
  * @param[in,out] cpu This CPU. Its reasons stay until
  *                    tdxc_coherence_flush_end(): an NMI in between still
  *                    flushes.
- * @locks{as tdxc_coherence_mark()}
+ * @locks{as tdxc_coherence_begin()}
  */
 void tdxc_coherence_flush_begin(struct tdxc_coherence_cpu *cpu);
 
 /**
  * @brief This CPU has executed WBINVD since tdxc_coherence_flush_begin().
  *
- * The acts are cleared, unless one was marked since: whoever interrupted the
- * flush may have dirtied lines behind it.
+ * The acts are cleared, unless one is under way, which this flush interrupted,
+ * or began since, and may have dirtied lines behind the flush.
  *
  * @param[in,out] cpu This CPU.
  * @return The reasons that are left: those that stay for good, or all of them
  *         when the flush has to be repeated; see TDXC_COHERENCE_ACTS.
- * @locks{as tdxc_coherence_mark()}
+ * @locks{as tdxc_coherence_begin()}
  */
 uint32_t tdxc_coherence_flush_end(struct tdxc_coherence_cpu *cpu);
 
