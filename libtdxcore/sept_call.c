@@ -6,6 +6,9 @@
  * tdx-module-abi.md 11 */
 #define PAIR_REMOVABLE (1ull << 62)
 
+/* Guarded retries of an UNBLOCK. */
+#define UNBLOCK_ROUNDS 8u
+
 /* What carries R12 and R13. */
 static enum tdxc_seamcall_shape shape_of(uint64_t rax)
 {
@@ -57,14 +60,19 @@ int tdxc_sept_block_(struct tdxc_sept *sept, struct tdxc_gfn gfn,
 	return tdxc_sept_call_(sept, op);
 }
 
+/* An entry that cannot be unblocked is lost, so this looks longer than other
+ * calls do. */
 int tdxc_sept_unblock_(struct tdxc_sept *sept, struct tdxc_gfn gfn,
 		       uint32_t level, struct tdxc_sept_op_ *op)
 {
-	int err;
+	int err = TDXC_E_BUSY;
+	uint32_t i;
 
-	tdxc_sept_op_init_(op, TDXC_MEM_RANGE_UNBLOCK,
-			   tdxc_sept_rcx_(gfn, level), sept->tdr);
-	err = tdxc_sept_call_(sept, op);
+	for (i = 0; i < UNBLOCK_ROUNDS && err == TDXC_E_BUSY; i++) {
+		tdxc_sept_op_init_(op, TDXC_MEM_RANGE_UNBLOCK,
+				   tdxc_sept_rcx_(gfn, level), sept->tdr);
+		err = tdxc_sept_call_(sept, op);
+	}
 	if (err == TDXC_OK)
 		tdxc_sept_add_(&sept->counts.undone, 1);
 	return err;

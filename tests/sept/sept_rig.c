@@ -78,6 +78,10 @@ static uint64_t op_call(void *ctx, uint64_t rax,
 		tdxc_sim_port_seamcall_ops.call(&rig->p.port, rax, regs, shape);
 	if (failing)
 		regs->rcx ^= 3 * PAGE;
+	/* A thread may lose its processor inside the module, which an LP does
+	 * not. */
+	if (rig->threads && tdxc_again(status) != TDXC_AGAIN_NO)
+		(void)sched_yield();
 	return status;
 }
 

@@ -90,7 +90,8 @@ struct sept_rig {
 	struct sept_rig_fault fault;
 	struct sept_rig_fault of_leaf; /* calls of leaf .rax from .at on */
 	bool deaf;		       /* a kick does nothing */
-	bool threads; /* table_free() asks the module nothing */
+	/* LPs are threads: table_free() asks the module nothing. */
+	bool threads;
 	/* After the kick, or before a call; may be NULL. */
 	void (*on_kick)(struct sept_rig *rig, uint32_t vcpu);
 	void (*on_call)(struct sept_rig *rig, uint64_t rax);
