@@ -54,13 +54,13 @@ static inline uint32_t scan_first_clear(const uint64_t *e, uint64_t mask)
 	return first;
 }
 
-/* About where the first entry of [i, end) with the bit set is: there is none
- * before. */
-static uint32_t scan_find_set(const uint64_t *table, uint32_t i, uint32_t end,
-			      uint64_t mask)
+/* The first entry of a whole table whose bit is set. */
+static uint32_t scan_table_set(const uint64_t *table, uint64_t mask)
 {
-	for (; i + FOLD <= end; i += FOLD) {
-		const uint64_t *e = table + i;
+	const uint64_t *e;
+
+	for (e = table; e != table + TDXC_ENTRIES; e += FOLD) {
+		uint32_t i = (uint32_t)(e - table);
 
 		if ((scan_or8(e) & mask) != 0)
 			return i + scan_first_set(e, mask);
@@ -71,6 +71,16 @@ static uint32_t scan_find_set(const uint64_t *table, uint32_t i, uint32_t end,
 		if ((scan_or8(e + 24) & mask) != 0)
 			return i + 24 + scan_first_set(e + 24, mask);
 	}
+	return TDXC_ENTRIES;
+}
+
+/* About where the first entry of [i, end) with the bit set is: there is none
+ * before. */
+static uint32_t scan_find_set(const uint64_t *table, uint32_t i, uint32_t end,
+			      uint64_t mask)
+{
+	if (i == 0 && end == TDXC_ENTRIES)
+		return scan_table_set(table, mask);
 	for (; i + 8 <= end; i += 8) {
 		if ((scan_or8(table + i) & mask) != 0)
 			return i + scan_first_set(table + i, mask);
@@ -274,22 +284,53 @@ static enum tdxc_scan_event scan_upper(struct tdxc_scan *s,
 	return scan_report(s, out, bad);
 }
 
-/* The next entry of a leaf table that is reported, else its end. */
+/* From the end of a leaf table straight into the next one. Whatever is not
+ * plain is left to scan_upper(). */
+static bool scan_chain(struct tdxc_scan *s)
+{
+	uint32_t i = scan_index(s->at, TDXC_LEVEL_2M);
+	uint64_t entry;
+	uint64_t pa;
+
+	if (i == 0 || s->at >= s->stop || s->tables_left == 0)
+		return false;
+	entry = tdxc_load_once(s->table[TDXC_LEVEL_2M] + i);
+	pa = entry & s->pa_mask;
+	if ((entry & s->table_mask) != s->table_bits || pa == s->path[2] ||
+	    pa == s->path[3] || pa == s->path[4] || pa == s->path[5] ||
+	    s->config.ops != NULL || !scan_in_ram(s, pa, TDXC_PAGE_SIZE))
+		return false;
+	s->table[TDXC_LEVEL_4K] = (uint64_t *)(size_t)(pa + s->config.virt);
+	s->tables_left--;
+	s->tables_read++;
+	return true;
+}
+
+/* The next entry of leaf tables that is reported, else where they end. */
 static enum tdxc_scan_event scan_lowest(struct tdxc_scan *s,
 					struct tdxc_scan_leaf *out)
 {
-	uint64_t *table = s->table[TDXC_LEVEL_4K];
 	uint32_t i = (uint32_t)s->at & (TDXC_ENTRIES - 1);
-	uint64_t left = s->stop - s->at;
-	uint32_t end =
-		left < TDXC_ENTRIES - i ? i + (uint32_t)left : TDXC_ENTRIES;
-	uint32_t found = scan_find(s, table, i, end);
+	uint64_t *table;
+	uint32_t found;
+	uint32_t end;
 
-	s->at += found - i;
-	if (found == end) {
-		s->at--;
-		scan_pass(s, TDXC_LEVEL_4K);
-		return TDXC_SCAN_END;
+	for (;;) {
+		uint64_t left = s->stop - s->at;
+
+		table = s->table[TDXC_LEVEL_4K];
+		end = left < TDXC_ENTRIES - i ? i + (uint32_t)left
+					      : TDXC_ENTRIES;
+		found = scan_find(s, table, i, end);
+		s->at += found - i;
+		if (found < end)
+			break;
+		if (end != TDXC_ENTRIES || !scan_chain(s)) {
+			s->at--;
+			scan_pass(s, TDXC_LEVEL_4K);
+			return TDXC_SCAN_END;
+		}
+		i = 0;
 	}
 	out->slot = table + found;
 	out->entry = tdxc_load_once(out->slot);
