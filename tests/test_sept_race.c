@@ -23,12 +23,13 @@
 #include "guest.h"
 #include "sept/sept_rig.h"
 
-#define REMOVERS    4u
-#define VCPUS	    SEPT_RIG_VCPUS
-#define WINDOW	    24u	       /* pages of a remover */
-#define GFN	    0x40000ull /* at 1 GiB; each remover has a table */
-#define PAGE	    PAMT_RIG_PAGE
-#define PATIENCE_NS 60000000000ull
+#define REMOVERS	 4u
+#define VCPUS		 SEPT_RIG_VCPUS
+#define WINDOW		 24u	    /* pages of a remover */
+#define GFN		 0x40000ull /* at 1 GiB; each remover has a table */
+#define PAGE		 PAMT_RIG_PAGE
+#define ENTRIES_TOGETHER 64u
+#define PATIENCE_NS	 60000000000ull
 
 static struct sept_rig rig;
 static struct tdxc_sim_guest guests[VCPUS];
@@ -209,6 +210,7 @@ static void *run_remover(void *arg)
 		remove_some(r, 60);
 		if (below(r, 16) == 0)
 			resize(r);
+		(void)sched_yield();
 	}
 	while (!r->wrong && memchr(r->mapped, true, sizeof(r->mapped)))
 		remove_some(r, 100);
@@ -266,8 +268,9 @@ static void enter(struct vcpu *v)
 		v->nr_busy++;
 	}
 	tdxc_sept_enter_end(&rig.sept, v->index);
-	/* it waits for a page: the others' turn */
-	(void)sched_yield();
+	/* it waits for a page, perhaps: the others' turn */
+	if (v->nr_entered % ENTRIES_TOGETHER == 0)
+		(void)sched_yield();
 }
 
 static void *run_vcpu(void *arg)
@@ -435,6 +438,68 @@ START_TEST(removers_share_tracks_and_no_guest_uses_what_is_gone)
 }
 END_TEST
 
+/* ---- who shares ---- */
+
+static uint64_t nr_waiting; /* removers that have waited; atomic */
+static _Thread_local bool waited;
+
+static void count_who_waits(struct sept_rig *r)
+{
+	(void)r;
+	if (!waited)
+		(void)__atomic_fetch_add(&nr_waiting, 1, __ATOMIC_SEQ_CST);
+	waited = true;
+	(void)sched_yield();
+}
+
+/* The first TRACK lasts until the others have blocked what they remove, and
+ * wait. */
+static void last_until_all_wait(struct sept_rig *r, uint64_t rax)
+{
+	while (rax == TDXC_MEM_TRACK &&
+	       tdxc_load_acquire(&r->sept.track_begun) == 1 &&
+	       __atomic_load_n(&nr_waiting, __ATOMIC_SEQ_CST) < REMOVERS - 1)
+		(void)sched_yield();
+}
+
+static void *remove_once(void *arg)
+{
+	struct remover *r = arg;
+
+	tdxc_sim_port_enter(r->lp);
+	waited = false;
+	remove_some(r, 100);
+	return NULL;
+}
+
+START_TEST(who_blocked_before_a_track_began_shares_it_and_no_one_else)
+{
+	static struct remover removers[REMOVERS];
+	static struct vcpu vcpus[VCPUS];
+
+	prepare(removers, vcpus, _i == 1, 1);
+	for (uint32_t i = 0; i < REMOVERS; i++) {
+		tdxc_sim_port_enter(removers[i].lp);
+		map_some(&removers[i]);
+	}
+	nr_waiting = 0;
+	rig.on_call = last_until_all_wait;
+	rig.on_relax = count_who_waits;
+	for (uint32_t i = 0; i < REMOVERS; i++)
+		ck_assert_int_eq(pthread_create(&removers[i].id, NULL,
+						remove_once, &removers[i]),
+				 0);
+	for (uint32_t i = 0; i < REMOVERS; i++)
+		(void)pthread_join(removers[i].id, NULL);
+	judge(removers, vcpus, 1);
+	/* the first had its own; one made the second, for three */
+	ck_assert_uint_eq(rig.sept.counts.tracks, 2);
+	ck_assert_uint_eq(rig.sept.counts.shared, REMOVERS - 2);
+	ck_assert_uint_eq(rig.sept.counts.broadcasts, 2);
+	sept_rig_down(&rig);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sept_race");
@@ -445,6 +510,10 @@ int main(void)
 	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(
 		tcase, removers_share_tracks_and_no_guest_uses_what_is_gone, 0,
+		2);
+	tcase_add_loop_test(
+		tcase,
+		who_blocked_before_a_track_began_shares_it_and_no_one_else, 0,
 		2);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
