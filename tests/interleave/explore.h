@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define IL_THREADS   5
-#define IL_OBJECTS   6
+#define IL_OBJECTS   10
 #define IL_UNBOUNDED UINT32_MAX
 
 /* How a step uses an object. Two steps may change places unless they have an

@@ -13,22 +13,15 @@
 /* --- one entry ---------------------------------------------------------------
  */
 
-/* The mirror's entry for an external one; its owner alone makes a change. */
+/* The mirror's entry for an external one; its owner alone makes a change. What
+ * is above may be frozen just now, by who would like to take the table apart.
+ */
 static struct model_slot *owned_slot(uint64_t gfn, uint32_t level)
 {
-	const struct world_cpu *c = world_self();
-	uint64_t *p = model_find(&w.root[1]->tree, gfn, level);
-	struct model_slot *s;
+	struct model_slot *s = model_owned(gfn, level);
 
-	if (p == NULL) {
-		il_fail("I-PARENT", "no table for frame 0x%" PRIx64, gfn);
-		return NULL;
-	}
-	s = model_slot_of(p);
-	if (*p != TDXC_SPTE_FROZEN_BITS || s->owner != (int)(c - w.cpu))
-		il_fail("I-OWN", "external change of 0x%" PRIx64, *p);
-	if (c->poisoned)
-		il_fail("I-BUG", "an external change after the failure");
+	if (s == NULL)
+		il_fail("I-OWN", "external change of frame 0x%" PRIx64, gfn);
 	return s;
 }
 
@@ -37,7 +30,7 @@ static void check_change(const struct tdxc_external_change *change,
 {
 	const struct world_cpu *c = world_self();
 
-	if (s->before != change->old.bits || tdxc_spte_is_present(change->old))
+	if (s->before != change->old.bits || s->before == change->now.bits)
 		il_fail("I-NOPP", "set from 0x%" PRIx64, change->old.bits);
 	if (!tdxc_spte_is_table(change->now) &&
 	    change->now.bits !=
@@ -46,17 +39,19 @@ static void check_change(const struct tdxc_external_change *change,
 		il_fail("I-ENC", "private 0x%" PRIx64, change->now.bits);
 	if ((change->lock == TDXC_LOCK_EXCLUSIVE) != c->exclusive)
 		il_fail("H18", "another lock than is held");
+	if (c->poisoned)
+		il_fail("I-BUG", "an external change after the failure");
 }
 
-/* The page that is lent: a guest page, or a table's external page. */
-static uint64_t *page_of_change(const struct tdxc_external_change *change)
+/* Who has the page of an entry: a guest page, or a table's external page. */
+static uint64_t *page_of(struct tdxc_spte s, uint32_t level, uint64_t external)
 {
 	uint32_t child;
 
-	if (!tdxc_spte_is_table(change->now))
-		return model_page_of(tdxc_spte_pa(change->now));
-	child = model_table_of(tdxc_spte_pa(change->now));
-	if (change->external != external_pa(child))
+	if (!tdxc_spte_is_table(s))
+		return model_page_of(tdxc_spte_pa(s), level);
+	child = model_table_of(tdxc_spte_pa(s));
+	if (external != external_pa(child))
 		il_fail("I-SINGLE", "another table's external page");
 	return &w.table[child].external;
 }
@@ -79,15 +74,18 @@ static int answer(void)
 }
 
 /* What the module finds when it is called. */
-static void check_entry(const struct model_entry *e,
+static void check_entry(const struct tdxc_external_change *change,
+			const struct model_entry *e,
 			const struct model_entry *parent, uint64_t page)
 {
 	uint64_t x = e->cell & X_STATE_MASK;
 
 	if (x == X_LOST)
 		il_fail("I-BUG", "an entry that is lost");
-	if (x != X_FREE)
+	if (!tdxc_spte_is_present(change->old) && x != X_FREE)
 		il_fail("I-SINGLE", "set twice: 0x%" PRIx64, e->cell);
+	if (!model_agrees(change->old.bits, e->cell))
+		il_fail("I-AGREE", "changes 0x%" PRIx64, e->cell);
 	if (parent != NULL && (parent->cell & X_STATE_MASK) != X_TABLE)
 		il_fail("I-PARENT", "no external table above");
 	if (page == PAGE_LENT)
@@ -96,16 +94,131 @@ static void check_entry(const struct model_entry *e,
 		il_fail("I-RET", "a lost page is used");
 }
 
+static uint64_t cell_of(struct tdxc_spte s, uint64_t external)
+{
+	return tdxc_spte_is_table(s) ? X_TABLE | external
+				     : X_PENDING | tdxc_spte_pa(s);
+}
+
+/* An entry that is one level below another, and watched; NULL: none left. */
+static struct model_entry *next_child(const struct model_entry *parent,
+				      uint32_t *i)
+{
+	while (*i < w.entries) {
+		struct model_entry *e = &w.entry[(*i)++];
+
+		if (e->level + 1 == parent->level &&
+		    (e->gfn & ~(tdxc_level_frames(parent->level) - 1)) ==
+			    parent->gfn)
+			return e;
+	}
+	return NULL;
+}
+
+/* Demotion: the entries below are there now. */
+static void split(const struct tdxc_external_change *change,
+		  const struct model_entry *parent, bool lost)
+{
+	struct model_entry *e;
+	uint32_t i = 0;
+
+	while ((e = next_child(parent, &i)) != NULL) {
+		uint64_t pa = tdxc_spte_pa(change->old) +
+			      ((e->gfn - parent->gfn) << 12);
+		uint64_t *page = model_page_of(pa, e->level);
+
+		if (e->cell != X_FREE || *page != PAGE_HOST)
+			il_fail("I-CHILD", "0x%" PRIx64 " below a leaf",
+				e->cell);
+		e->cell = lost ? X_LOST : X_PENDING | pa;
+		*page = lost ? PAGE_LOST : PAGE_LENT;
+	}
+}
+
+/* Promotion: the entries below were alike, and all of them are frozen. */
+static void merge(const struct tdxc_external_change *change,
+		  const struct model_entry *parent, bool lost)
+{
+	struct model_entry *e;
+	uint32_t i = 0;
+
+	while ((e = next_child(parent, &i)) != NULL) {
+		uint64_t pa = tdxc_spte_pa(change->now) +
+			      ((e->gfn - parent->gfn) << 12);
+
+		if (e->cell != (X_PENDING | pa))
+			il_fail("I-AGREE", "0x%" PRIx64 " is promoted",
+				e->cell);
+		e->cell = lost ? X_LOST : X_FREE;
+		*model_page_of(pa, e->level) = lost ? PAGE_LOST : PAGE_HOST;
+	}
+}
+
+/* Entries of the mirror below one that is frozen: the table is in @old. */
+static void mark_below(const struct tdxc_external_change *change,
+		       const struct model_entry *parent)
+{
+	struct model_entry *e;
+	uint32_t i = 0;
+
+	while ((e = next_child(parent, &i)) != NULL) {
+		uint64_t *p = model_below(tdxc_spte_pa(change->old), e->gfn,
+					  e->level);
+
+		if (*p != TDXC_SPTE_FROZEN_BITS)
+			il_fail("I-CHILD", "frame 0x%" PRIx64 " is not frozen",
+				e->gfn);
+		model_slot_of(p)->changed = true;
+	}
+}
+
+static void add_object(struct il_step *step, uint64_t *object)
+{
+	step->object[step->objects] = object;
+	step->mode[step->objects++] = IL_WRITE;
+}
+
+/* The step touches what is below, too. */
+static void add_below(struct il_step *step, const struct model_entry *parent)
+{
+	struct model_entry *e;
+	uint32_t i = 0;
+
+	while ((e = next_child(parent, &i)) != NULL)
+		add_object(step, &e->cell);
+}
+
+/* The change is made, or nobody knows. */
+static void make_change(const struct tdxc_external_change *change,
+			struct model_entry *e, uint64_t *lent, uint64_t *back,
+			bool lost)
+{
+	bool from_leaf = tdxc_spte_is_leaf(change->old);
+	bool from_table = tdxc_spte_is_table(change->old);
+
+	if (from_leaf && tdxc_spte_is_table(change->now))
+		split(change, e, lost);
+	if (from_table) {
+		mark_below(change, e);
+		merge(change, e, lost);
+	}
+	if (back != NULL)
+		*back = lost ? PAGE_LOST : PAGE_HOST;
+	*lent = lost ? PAGE_LOST : PAGE_LENT;
+	e->cell = lost ? X_LOST : cell_of(change->now, change->external);
+}
+
 int external_set(void *ctx, const struct tdxc_external_change *change)
 {
 	struct model_slot *s = owned_slot(change->gfn.n, change->level);
 	struct model_entry *e = model_entry_of(change->gfn.n, change->level);
 	struct model_entry *parent =
 		model_entry_of(change->gfn.n, change->level + 1);
-	uint64_t *page = page_of_change(change);
+	uint64_t *lent = page_of(change->now, change->level, change->external);
+	uint64_t *back = NULL;
 	struct il_step step = {
 		.what = "set",
-		.object = {&e->cell, page, s->at,
+		.object = {&e->cell, lent, s->at,
 			   parent == NULL ? s->at : &parent->cell},
 		.mode = {IL_WRITE, IL_WRITE, IL_READ, IL_READ},
 		.objects = parent == NULL ? 3 : 4,
@@ -114,22 +227,20 @@ int external_set(void *ctx, const struct tdxc_external_change *change)
 
 	(void)ctx;
 	check_change(change, s);
+	if (tdxc_spte_is_present(change->old)) {
+		back = page_of(change->old, change->level, change->external);
+		add_object(&step, back);
+		if (change->level > TDXC_LEVEL_4K)
+			add_below(&step, e);
+	}
 	il_step(&step);
-	check_entry(e, parent, *page);
+	check_entry(change, e, parent, *lent);
 	err = answer();
 	if (err == TDXC_E_BUSY)
 		return err;
 	s->changed = true;
-	if (err != TDXC_OK) {
-		e->cell = X_LOST;
-		*page = PAGE_LOST;
-		return err;
-	}
-	*page = PAGE_LENT;
-	e->cell = tdxc_spte_is_table(change->now)
-			  ? X_TABLE | change->external
-			  : X_PENDING | tdxc_spte_pa(change->now);
-	return TDXC_OK;
+	make_change(change, e, lent, back, err != TDXC_OK);
+	return err;
 }
 
 /* --- removal -----------------------------------------------------------------
@@ -160,7 +271,8 @@ static int block(struct model_entry *e, struct model_slot *s, bool guarded)
 		return err;
 	s->changed = true;
 	if (err != TDXC_OK) {
-		*model_page_of(s->before & TDXC_SPTE_PA_MASK) = PAGE_LOST;
+		*model_page_of(s->before & TDXC_SPTE_PA_MASK, e->level) =
+			PAGE_LOST;
 		e->cell = X_LOST;
 		return err;
 	}
@@ -241,7 +353,7 @@ static bool may_translate(const struct model_vcpu *v, uint64_t gfn)
 
 static void remove_page(struct model_entry *e, struct model_slot *s)
 {
-	uint64_t *page = model_page_of(e->cell & TDXC_SPTE_PA_MASK);
+	uint64_t *page = model_page_of(e->cell & TDXC_SPTE_PA_MASK, e->level);
 	struct il_step step = {
 		.what = "remove",
 		.object = {&e->cell, page, s->at, &w.epoch, &w.vcpu[0].tag,
@@ -271,13 +383,12 @@ static void check_leaf(const struct tdxc_external_entry *leaf,
 		il_fail("H18", "another lock than is held");
 }
 
-void external_remove(void *ctx, struct tdxc_external_entry *leaves, size_t n,
-		     enum tdxc_lock lock)
+static void remove_leaves(struct tdxc_external_entry *leaves, size_t n,
+			  enum tdxc_lock lock)
 {
 	bool any = false;
 	size_t i;
 
-	(void)ctx;
 	for (i = 0; i < n; i++) {
 		struct model_entry *e =
 			model_entry_of(leaves[i].gfn.n, leaves[i].level);
@@ -298,6 +409,70 @@ void external_remove(void *ctx, struct tdxc_external_entry *leaves, size_t n,
 				model_entry_of(leaves[i].gfn.n,
 					       leaves[i].level),
 				owned_slot(leaves[i].gfn.n, leaves[i].level));
+}
+
+/* Nothing is below, and nothing can come: all of it is frozen. */
+static void check_empty(const struct tdxc_external_entry *table,
+			const struct model_entry *parent)
+{
+	struct model_entry *e;
+	uint32_t i = 0;
+
+	while ((e = next_child(parent, &i)) != NULL) {
+		uint64_t *p =
+			model_below(tdxc_spte_pa(table->old), e->gfn, e->level);
+
+		if (*p != TDXC_SPTE_FROZEN_BITS ||
+		    model_slot_of(p)->before != TDXC_SPTE_EMPTY_BITS)
+			il_fail("I-CHILD", "frame 0x%" PRIx64 " is not empty",
+				e->gfn);
+		if (e->cell != X_FREE)
+			il_fail("I-CHILD", "0x%" PRIx64 " is below", e->cell);
+	}
+}
+
+static void remove_table(struct tdxc_external_entry *table, enum tdxc_lock lock)
+{
+	struct model_entry *e = model_entry_of(table->gfn.n, table->level);
+	struct model_slot *s = owned_slot(table->gfn.n, table->level);
+	uint64_t *page = page_of(table->old, table->level, table->external);
+	struct il_step step = {
+		.what = "remove table",
+		.object = {&e->cell, page, s->at},
+		.mode = {IL_WRITE, IL_WRITE, IL_READ},
+		.objects = 3,
+	};
+
+	if (s->before != table->old.bits ||
+	    (lock == TDXC_LOCK_EXCLUSIVE) != world_self()->exclusive)
+		il_fail("I-NOPP", "removes 0x%" PRIx64, table->old.bits);
+	add_below(&step, e);
+	il_step(&step);
+	if (e->cell != (X_TABLE | table->external))
+		il_fail("I-AGREE", "removes 0x%" PRIx64, e->cell);
+	check_empty(table, e);
+	table->status = answer();
+	if (table->status == TDXC_E_BUSY)
+		return;
+	s->changed = true;
+	table->removed = table->status != TDXC_OK && il_choose(2) != 0;
+	e->cell = table->status == TDXC_OK || table->removed ? X_FREE : X_LOST;
+	*page = table->status == TDXC_OK ? PAGE_HOST : PAGE_LOST;
+}
+
+/* Leaves or tables, not both. */
+void external_remove(void *ctx, struct tdxc_external_entry *entries, size_t n,
+		     enum tdxc_lock lock)
+{
+	size_t i;
+
+	(void)ctx;
+	if (!tdxc_spte_is_table(entries[0].old)) {
+		remove_leaves(entries, n, lock);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		remove_table(&entries[i], lock);
 }
 
 /* --- teardown ----------------------------------------------------------------

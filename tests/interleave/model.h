@@ -56,7 +56,11 @@ struct model {
 	struct model_entry entry[WORLD_ENTRIES];
 	struct model_vcpu vcpu[VCPUS];
 	uint64_t page[WORLD_PAGES];
-	uint64_t watched[8];
+	/* Pieces of the page WORLD_ROW, of watched frames; of the others
+	 * nobody keeps account. */
+	uint64_t piece[WORLD_WATCHES];
+	uint64_t piece_of_others;
+	uint64_t watched[WORLD_WATCHES];
 	uint64_t lock;	   /* cell: readers, LOCK_WRITER */
 	uint64_t sections; /* cell: only that it was touched */
 	uint64_t sequence; /* cell: twice the number, plus 1: one is going on */
@@ -82,10 +86,14 @@ static inline uint64_t external_pa(uint32_t table)
 
 uint32_t model_table_of(uint64_t pa);
 struct model_slot *model_slot_of(uint64_t *at);
+/* The entry of the mirror that the running thread has frozen; NULL: none. */
+struct model_slot *model_owned(uint64_t gfn, uint32_t level);
 struct model_entry *model_entry_of(uint64_t gfn, uint32_t level);
-uint64_t *model_page_of(uint64_t pa);
+uint64_t *model_page_of(uint64_t pa, uint32_t level);
 uint64_t *model_find(const struct tdxc_tree *tree, uint64_t gfn,
 		     uint32_t level);
+/* The entry in a table, linked or not, that covers a frame. */
+uint64_t *model_below(uint64_t table_pa, uint64_t gfn, uint32_t level);
 bool model_agrees(uint64_t spte, uint64_t x);
 
 /* Ops of the external tree. */

@@ -43,8 +43,15 @@ enum job {
 	JOB_CPU_WRITES, /* hardware sets D */
 	JOB_PROTECT,
 	JOB_COLLECT_DIRTY,
-	JOB_POPULATE
+	JOB_POPULATE,
+	JOB_DEMOTE,
+	JOB_PROMOTE,
+	JOB_RELOCATE,
+	JOB_REMOVE_TABLES, /* gfn: of a leaf table; 0: all of 1 GiB, twice */
 };
+
+/* What is at the 2 MiB that begin with A: its page is WORLD_ROW. */
+enum row { NO_ROW, ROW_LARGE, ROW_SMALL };
 
 struct task {
 	enum job job;
@@ -64,6 +71,8 @@ struct scenario {
 	uint64_t watched;      /* one more frame */
 	bool no_roots;
 	bool emptied; /* what was mapped was zapped: tables are left */
+	enum row row;
+	uint64_t hole; /* frame of the row that was zapped; 0: none */
 };
 
 #define PRIVATE TDXC_MEMORY_PRIVATE
@@ -100,10 +109,24 @@ struct scenario {
 		JOB_ZAP_EXCLUSIVE, PRIVATE, gfn, 0, 0, 0, reason               \
 	}
 
-#define GONE	  TDXC_ZAP_BACKING_GONE
-#define TO_SHARED TDXC_ZAP_TO_SHARED
-#define NOTIFIER  TDXC_ZAP_NOTIFIER
-#define DELETED	  TDXC_ZAP_SLOT_DELETED
+/* A job that the external tree may refuse, or fail, once. */
+#define DOUBTFUL(job, gfn, page, busy, fatal)                                  \
+	{                                                                      \
+		job, PRIVATE, gfn, page, busy, fatal, 0                        \
+	}
+#define DEMOTE	     TASK(JOB_DEMOTE, PRIVATE, A, 0)
+#define PROMOTE	     TASK(JOB_PROMOTE, PRIVATE, A, 0)
+#define MOVE(page)   TASK(JOB_RELOCATE, PRIVATE, A, page)
+#define SWEEP(gfn)   TASK(JOB_REMOVE_TABLES, PRIVATE, gfn, 0)
+#define SMALL_ROW    .row = ROW_SMALL, .watched = B
+#define LARGE_ROW    .row = ROW_LARGE, .watched = B
+#define HOLE(gfn)    .row = ROW_SMALL, .hole = gfn, .watched = B
+#define EMPTY_TABLES PRIVATE_AT(A), .emptied = true
+
+#define GONE	     TDXC_ZAP_BACKING_GONE
+#define TO_SHARED    TDXC_ZAP_TO_SHARED
+#define NOTIFIER     TDXC_ZAP_NOTIFIER
+#define DELETED	     TDXC_ZAP_SLOT_DELETED
 
 #define NAME(name_, ...)                                                       \
 	{                                                                      \
@@ -248,6 +271,80 @@ static const struct scenario scenarios[] = {
 	     DO(FAULT(A, 0), FAULT(B, 1), ZAP(A, GONE),
 		TASK(JOB_WALK, PRIVATE, A, 0)),
 	     PRIVATE_AT(D), BOUND(3)),
+	NAME("I-NOPP promotion and a fault", DO(PROMOTE, FAULT(A, WORLD_ROW)),
+	     SMALL_ROW),
+	NAME("I-NOPP promotion and a fault that fills the last hole",
+	     DO(PROMOTE, FAULT(A, WORLD_ROW)), HOLE(A)),
+	NAME("I-NOPP promotion and a zap", DO(PROMOTE, ZAP(A, GONE)),
+	     SMALL_ROW),
+	NAME("I-NOPP promotion that may be refused, and a zap",
+	     DO(DOUBTFUL(JOB_PROMOTE, A, 0, 1, 0), ZAP(A, GONE)), SMALL_ROW),
+	NAME("I-NOPP promotion that may fail, and a fault",
+	     DO(DOUBTFUL(JOB_PROMOTE, A, 0, 0, 1), FAULT(B, WORLD_ROW)),
+	     SMALL_ROW),
+	NAME("I-NOPP promotion that may fail, and a zap",
+	     DO(DOUBTFUL(JOB_PROMOTE, A, 0, 0, 1), ZAP(B, GONE)), SMALL_ROW),
+	NAME("I-NOPP two promotions", DO(PROMOTE, PROMOTE), SMALL_ROW),
+	NAME("I-NOPP promotion and demotion", DO(PROMOTE, DEMOTE), SMALL_ROW),
+	NAME("I-NOPP demotion and promotion", DO(DEMOTE, PROMOTE), LARGE_ROW),
+	NAME("I-NOPP demotion and a fault", DO(DEMOTE, FAULT(A, WORLD_ROW)),
+	     LARGE_ROW),
+	NAME("I-NOPP two demotions", DO(DEMOTE, DEMOTE), LARGE_ROW),
+	NAME("I-NOPP demotion and a zap of part", DO(DEMOTE, ZAP(A, GONE)),
+	     LARGE_ROW),
+	NAME("H14 demotion that may be refused, and a zap of part",
+	     DO(DOUBTFUL(JOB_DEMOTE, A, 0, 1, 0), ZAP(A, GONE)), LARGE_ROW),
+	NAME("H14 demotion that may fail, and a zap of part",
+	     DO(DOUBTFUL(JOB_DEMOTE, A, 0, 0, 1), ZAP(A, GONE)), LARGE_ROW),
+	NAME("I-NOPP promotion and a walk",
+	     DO(PROMOTE, TASK(JOB_WALK, PRIVATE, A, 0)), SMALL_ROW),
+	NAME("R14 promotion and an iterator",
+	     DO(PROMOTE, TASK(JOB_ITERATE, PRIVATE, A, 0)), SMALL_ROW),
+	NAME("I-NOPP promotion and a page that moves", DO(PROMOTE, MOVE(3)),
+	     SMALL_ROW),
+	NAME("I-NOPP a page moves, and a zap", DO(MOVE(3), ZAP(A, GONE)),
+	     PRIVATE_AT(A)),
+	NAME("I-NOPP a page moves, and a fault with the old one",
+	     DO(MOVE(3), TASK(JOB_FAULT_EXISTS, PRIVATE, A, 0)), PRIVATE_AT(A)),
+	NAME("I-NOPP a page moves twice", DO(MOVE(2), MOVE(3)), PRIVATE_AT(A)),
+	NAME("I-NOPP a page that may not move, and a zap",
+	     DO(DOUBTFUL(JOB_RELOCATE, A, 3, 1, 0), ZAP(A, GONE)),
+	     PRIVATE_AT(A)),
+	NAME("I-NOPP a page whose move may fail, and a zap",
+	     DO(DOUBTFUL(JOB_RELOCATE, A, 3, 0, 1), ZAP(A, GONE)),
+	     PRIVATE_AT(A)),
+	NAME("H20 a fault on 2 MiB, and a zap of another part",
+	     DO(FAULT(B, WORLD_ROW), ZAP(A, TO_SHARED)), PRIVATE_AT(C)),
+	NAME("I-CHILD an empty table goes, and a fault",
+	     DO(SWEEP(A), FAULT(A, 0)), EMPTY_TABLES),
+	NAME("I-CHILD an empty table goes, and two faults",
+	     DO(SWEEP(A), FAULT(A, 0), FAULT(B, 1)), EMPTY_TABLES, BOUND(3)),
+	NAME("I-CHILD a table goes, and a zap empties it",
+	     DO(SWEEP(A), ZAP(A, GONE)), PRIVATE_AT(A)),
+	NAME("I-CHILD an empty table is removed by two", DO(SWEEP(A), SWEEP(A)),
+	     EMPTY_TABLES),
+	NAME("I-CHILD two levels of empty tables go, and a fault",
+	     DO(SWEEP(0), FAULT(A, 0)), EMPTY_TABLES),
+	NAME("I-CHILD two levels of empty tables are removed by two",
+	     DO(SWEEP(0), SWEEP(0)), EMPTY_TABLES),
+	NAME("I-CHILD two levels of empty tables go, and a fault elsewhere",
+	     DO(SWEEP(0), FAULT(C, 1)), EMPTY_TABLES),
+	NAME("I-CHILD an empty table that may stay, and a fault",
+	     DO(DOUBTFUL(JOB_REMOVE_TABLES, A, 0, 1, 0), FAULT(A, 0)),
+	     EMPTY_TABLES),
+	NAME("I-CHILD an empty table that may be lost, and a fault",
+	     DO(DOUBTFUL(JOB_REMOVE_TABLES, A, 0, 0, 1), FAULT(A, 0)),
+	     EMPTY_TABLES),
+	NAME("I-CHILD an empty table goes, and an iterator",
+	     DO(SWEEP(A), TASK(JOB_ITERATE, PRIVATE, A, 0)), EMPTY_TABLES),
+	NAME("I-CHILD an empty table goes, and population",
+	     DO(SWEEP(A), TASK(JOB_POPULATE, PRIVATE, A, 0)), EMPTY_TABLES,
+	     .watched = B),
+	NAME("I-NOPP promotion, a fault and a zap",
+	     DO(PROMOTE, FAULT(B, WORLD_ROW), ZAP(A, GONE)), SMALL_ROW,
+	     BOUND(2)),
+	NAME("I-CHILD an empty table goes, a fault and a zap",
+	     DO(SWEEP(A), FAULT(A, 0), ZAP(A, GONE)), EMPTY_TABLES, BOUND(2)),
 	NAME("two faults, two zaps",
 	     DO(FAULT(A, 0), FAULT(A, 0), ZAP(A, GONE), ZAP(A, GONE)),
 	     PRIVATE_AT(A, B), BOUND(2)),
@@ -271,7 +368,8 @@ static struct tdxc_fault fault_of(const struct task *t)
 	memset(&f, 0, sizeof(f));
 	f.gfn.n = t->gfn;
 	f.pa = world_page(t->page);
-	f.level = TDXC_LEVEL_4K;
+	/* A page of 2 MiB, or part of it where there is a table. */
+	f.level = t->page == WORLD_ROW ? TDXC_LEVEL_2M : TDXC_LEVEL_4K;
 	f.memory_type = 6;
 	f.is_private = t->memory == PRIVATE;
 	f.write = true;
@@ -372,7 +470,8 @@ static void check_zapped(const struct tdxc_zap *zap)
 
 	for (i = 0; i < zap->nr_out; i++) {
 		const struct tdxc_zapped *z = &zap->out[i];
-		uint64_t state = world_page_state(tdxc_spte_pa(z->old));
+		uint64_t state =
+			world_page_state(tdxc_spte_pa(z->old), z->level);
 
 		if ((z->old.bits & TDXC_SPTE_D) != 0 && z->memory == SHARED)
 			dirty.told = true;
@@ -382,6 +481,31 @@ static void check_zapped(const struct tdxc_zap *zap)
 			il_fail("I-RET", "status %d of a page in state %u",
 				z->status, (uint32_t)state);
 	}
+}
+
+/* A large page is in the way of a zap. It may come again. */
+static void make_smaller(uint64_t gfn, enum tdxc_lock lock)
+{
+	struct tdxc_gfn frame = {gfn};
+	uint64_t first = gfn & ~(tdxc_level_frames(TDXC_LEVEL_2M) - 1);
+	int err;
+
+	top_up(PRIVATE);
+	world_enter(lock, PRIVATE, first,
+		    first + tdxc_level_frames(TDXC_LEVEL_2M));
+	err = tdxc_mmu_demote(world_mmu(), world_root(PRIVATE),
+			      &world_self()->cpu, frame, TDXC_LEVEL_4K, lock);
+	world_leave();
+	if (err == TDXC_E_AGAIN)
+		world_wait();
+	else if (err != TDXC_OK && err != TDXC_E_BUSY && err != TDXC_E_IO)
+		il_fail("P-ZAP", "demotion returns %d", err);
+}
+
+/* After a failure a large page may stay. */
+static bool is_stuck(int err)
+{
+	return err == TDXC_E_EXIST && tdxc_mmu_is_poisoned(world_mmu());
 }
 
 static void do_zap(const struct task *t, enum tdxc_lock lock)
@@ -405,14 +529,103 @@ static void do_zap(const struct task *t, enum tdxc_lock lock)
 		world_enter(lock, memory, t->gfn, t->gfn + 1);
 		err = tdxc_mmu_zap(world_mmu(), &world_self()->cpu, &zap, lock);
 		world_leave();
-		if (err != TDXC_OK && err != TDXC_E_AGAIN &&
-		    err != TDXC_E_BUSY && err != TDXC_E_IO)
+		if (err == TDXC_E_EXIST)
+			make_smaller(t->gfn, lock);
+		else if (err != TDXC_OK && err != TDXC_E_AGAIN &&
+			 err != TDXC_E_BUSY && err != TDXC_E_IO)
 			il_fail("P-ZAP", "a zap returns %d", err);
 		check_zapped(&zap);
+	}
+	if (is_stuck(err)) {
+		world_valid_again();
+		return;
 	}
 	if (err != TDXC_OK)
 		il_fail("P-ZAP", "%u attempts, %d", i, err);
 	world_invalidated(memory, t->gfn);
+}
+
+/* --- sizes, places, tables ---------------------------------------------------
+ */
+
+static void enter_row(uint64_t gfn)
+{
+	uint64_t first = gfn & ~(tdxc_level_frames(TDXC_LEVEL_2M) - 1);
+
+	world_enter(TDXC_LOCK_SHARED, PRIVATE, first,
+		    first + tdxc_level_frames(TDXC_LEVEL_2M));
+}
+
+/* Once: nobody has to succeed. */
+static void leave_change(int err)
+{
+	world_leave();
+	switch (err) {
+	case TDXC_OK:
+	case TDXC_E_NOENT:
+	case TDXC_E_AGAIN:
+	case TDXC_E_BUSY:
+		return;
+	case TDXC_E_IO:
+		if (!tdxc_mmu_is_poisoned(world_mmu()))
+			il_fail("I-BUG", "nothing has failed");
+		return;
+	default:
+		il_fail("I-NOPP", "a change returns %d", err);
+	}
+}
+
+static void do_demote(const struct task *t)
+{
+	struct tdxc_gfn gfn = {t->gfn};
+
+	top_up(PRIVATE);
+	enter_row(t->gfn);
+	leave_change(tdxc_mmu_demote(world_mmu(), world_root(PRIVATE),
+				     &world_self()->cpu, gfn, TDXC_LEVEL_4K,
+				     TDXC_LOCK_SHARED));
+}
+
+static void do_promote(const struct task *t)
+{
+	struct tdxc_gfn gfn = {t->gfn};
+
+	enter_row(t->gfn);
+	leave_change(tdxc_mmu_promote(world_mmu(), world_root(PRIVATE),
+				      &world_self()->cpu, gfn, TDXC_LEVEL_2M,
+				      TDXC_LOCK_SHARED));
+}
+
+static void do_relocate(const struct task *t)
+{
+	struct tdxc_gfn gfn = {t->gfn};
+	uint64_t pa = world_page(t->page);
+	int err;
+
+	world_invalidate(PRIVATE, t->gfn, t->gfn + 1);
+	world_enter(TDXC_LOCK_SHARED, PRIVATE, t->gfn, t->gfn + 1);
+	err = tdxc_mmu_relocate(world_mmu(), world_root(PRIVATE),
+				&world_self()->cpu, gfn, &pa, TDXC_LOCK_SHARED);
+	leave_change(err);
+	if (err == TDXC_OK && world_page_state(pa, TDXC_LEVEL_4K) != 0)
+		il_fail("I-RET", "the old page is not the host's");
+	world_valid_again();
+}
+
+static void do_remove_tables(const struct task *t)
+{
+	struct tdxc_table_zap zap;
+	uint32_t i;
+
+	for (i = 0; i < (t->gfn == 0 ? 2u : 1u); i++) {
+		memset(&zap, 0, sizeof(zap));
+		zap.start.n = t->gfn;
+		zap.end.n = t->gfn + tdxc_level_frames(t->gfn == 0 ? 3 : 2);
+		world_enter(TDXC_LOCK_SHARED, PRIVATE, zap.start.n, zap.end.n);
+		leave_change(tdxc_mmu_remove_tables(
+			world_mmu(), world_root(PRIVATE), &world_self()->cpu,
+			&zap, TDXC_LOCK_SHARED));
+	}
 }
 
 static void do_teardown(const struct task *t)
@@ -612,6 +825,18 @@ static void body(void)
 	case JOB_POPULATE:
 		do_populate(t);
 		break;
+	case JOB_DEMOTE:
+		do_demote(t);
+		break;
+	case JOB_PROMOTE:
+		do_promote(t);
+		break;
+	case JOB_RELOCATE:
+		do_relocate(t);
+		break;
+	case JOB_REMOVE_TABLES:
+		do_remove_tables(t);
+		break;
 	default:
 		break;
 	}
@@ -643,7 +868,7 @@ static void end(void)
 /* Leave the tables, without the page. */
 static void empty_frame(uint64_t gfn)
 {
-	struct task t = {JOB_ZAP, PRIVATE, gfn, 0, 0, 0, DELETED};
+	struct task t = {JOB_ZAP, PRIVATE, gfn, 0, 0, 0, GONE};
 
 	do_zap(&t, TDXC_LOCK_EXCLUSIVE);
 }
@@ -661,6 +886,18 @@ static void prepare_frame(enum tdxc_memory memory, uint64_t gfn, uint32_t page)
 			   &f, TDXC_LOCK_SHARED) != TDXC_FAULT_FIXED)
 		il_fail("P-FAULT", "frame 0x%" PRIx64 " is not mapped", gfn);
 	world_leave();
+}
+
+static void prepare_row(const struct scenario *s)
+{
+	struct task t = {JOB_DEMOTE, PRIVATE, A, 0, 0, 0, 0};
+
+	world_watch(s->watched);
+	prepare_frame(PRIVATE, A, WORLD_ROW);
+	if (s->row == ROW_SMALL)
+		do_demote(&t);
+	if (s->hole != 0)
+		empty_frame(s->hole);
 }
 
 /* Pages of private frames: 0 where A is mapped, else from 4 on, so that a fault
@@ -681,6 +918,8 @@ static void prepare(const struct scenario *s)
 					      s->mapped[m][i] == A ? m : 4 + i);
 	if (s->emptied)
 		empty_frame(A);
+	if (s->row != NO_ROW)
+		prepare_row(s);
 	for (i = 0; i < IL_THREADS; i++) {
 		const struct task *t = &s->task[i];
 

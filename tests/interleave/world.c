@@ -47,18 +47,31 @@ uint64_t world_page(uint32_t i)
 	return WORLD_PAGE_PA + i * 0x200000ull;
 }
 
-uint64_t *model_page_of(uint64_t pa)
+static uint64_t *piece_of(uint64_t pa)
+{
+	uint64_t i = pa / 4096 % TDXC_ENTRIES;
+	uint32_t k;
+
+	for (k = 0; k < w.watches; k++)
+		if (w.watched[k] % TDXC_ENTRIES == i)
+			return &w.piece[k];
+	return &w.piece_of_others;
+}
+
+uint64_t *model_page_of(uint64_t pa, uint32_t level)
 {
 	uint64_t i = (pa - WORLD_PAGE_PA) / 0x200000;
 
 	if (pa < WORLD_PAGE_PA || i >= WORLD_PAGES)
 		il_fail("I-SINGLE", "no page at 0x%" PRIx64, pa);
+	if (i == WORLD_ROW && level == TDXC_LEVEL_4K)
+		return piece_of(pa);
 	return &w.page[i % WORLD_PAGES];
 }
 
-uint64_t world_page_state(uint64_t pa)
+uint64_t world_page_state(uint64_t pa, uint32_t level)
 {
-	return *model_page_of(pa);
+	return *model_page_of(pa, level);
 }
 
 uint32_t model_table_of(uint64_t pa)
@@ -110,6 +123,24 @@ struct model_slot *model_slot_of(uint64_t *at)
 	return &w.slot[i];
 }
 
+struct model_slot *model_owned(uint64_t gfn, uint32_t level)
+{
+	uint64_t first = gfn & ~(tdxc_level_frames(level) - 1);
+	uint32_t i;
+
+	for (i = 0; i < w.slots; i++) {
+		struct model_slot *s = &w.slot[i];
+		const struct model_table *t = &w.table[table_with(s->at)];
+
+		if (t->state == TABLE_LINKED && t->mirror &&
+		    t->level == level && first_of(t, s->at) == first &&
+		    *s->at == TDXC_SPTE_FROZEN_BITS &&
+		    s->owner == (int)self_number())
+			return s;
+	}
+	return NULL;
+}
+
 struct model_entry *model_entry_of(uint64_t gfn, uint32_t level)
 {
 	uint64_t first = gfn & ~(tdxc_level_frames(level) - 1);
@@ -137,6 +168,11 @@ uint64_t *model_find(const struct tdxc_tree *tree, uint64_t gfn, uint32_t level)
 			return NULL;
 		pa = tdxc_spte_pa(s);
 	}
+}
+
+uint64_t *model_below(uint64_t table_pa, uint64_t gfn, uint32_t level)
+{
+	return memory[model_table_of(table_pa)] + tdxc_table_index(gfn, level);
 }
 
 uint64_t world_entry(enum tdxc_memory kind, uint64_t gfn, uint32_t level)
@@ -306,24 +342,33 @@ static void count(const struct model_table *t, uint64_t spte, uint64_t by)
 		c->pages[t->mirror][t->level] += by;
 }
 
-/* What is linked holds what tables hold, never zeros. */
-static void check_contents(const struct model_table *t, uint32_t child)
+/* What is linked holds what tables hold, never zeros; of a mirror nothing, or
+ * the leaf that stood above it. */
+static void check_contents(const struct model_table *t, uint32_t child,
+			   uint64_t before)
 {
+	struct tdxc_spte above = {before};
 	uint32_t i;
 
 	for (i = 0; i < TDXC_ENTRIES; i++) {
 		struct tdxc_spte s = {memory[child][i]};
+		uint64_t pa = tdxc_spte_pa(above) + i * 4096ull;
 
+		if (t->mirror && tdxc_spte_is_leaf(above) &&
+		    s.bits != tdxc_spte_private(pa, TDXC_LEVEL_4K).bits)
+			il_fail("I-ENC", "0x%" PRIx64 " below a leaf", s.bits);
 		if (s.bits == TDXC_SPTE_EMPTY_BITS)
 			continue;
-		if (t->mirror || !tdxc_spte_is_leaf(s))
+		if ((t->mirror && !tdxc_spte_is_leaf(above)) ||
+		    !tdxc_spte_is_leaf(s))
 			il_fail("I-ENC", "0x%" PRIx64 " in a new table",
 				s.bits);
 		count(&w.table[child], s.bits, 1);
 	}
 }
 
-static void link_table(const struct model_table *t, uint64_t *p, uint64_t value)
+static void link_table(const struct model_table *t, uint64_t *p,
+		       uint64_t before, uint64_t value)
 {
 	struct tdxc_spte s = {value};
 	uint32_t child = model_table_of(tdxc_spte_pa(s));
@@ -338,18 +383,30 @@ static void link_table(const struct model_table *t, uint64_t *p, uint64_t value)
 	c->level = (uint8_t)(t->level - 1);
 	c->base = first_of(t, p);
 	c->parent = p;
-	check_contents(t, child);
+	check_contents(t, child, before);
 }
 
+/* Whoever is still inside finds all entries frozen. */
 static void unlink_table(uint64_t before, uint64_t value)
 {
+	struct tdxc_mmu_counts *c = &world_self()->ledger;
 	struct tdxc_spte s = {before};
 	struct tdxc_spte now = {value};
+	struct model_table *t;
+	uint32_t table;
+	uint32_t i;
 
 	if (!tdxc_spte_is_table(s) ||
 	    (tdxc_spte_is_table(now) && before == value))
 		return;
-	w.table[model_table_of(tdxc_spte_pa(s))].state = TABLE_UNLINKED;
+	table = model_table_of(tdxc_spte_pa(s));
+	t = &w.table[table];
+	t->state = TABLE_UNLINKED;
+	if (tdxc_spte_is_leaf(now))
+		c->pages[t->mirror][t->level] -= TDXC_ENTRIES;
+	for (i = 0; i < TDXC_ENTRIES; i++)
+		if (memory[table][i] != TDXC_SPTE_FROZEN_BITS)
+			il_fail("I-CHILD", "an entry of a dead table is alive");
 }
 
 /* An entry of a mirror is no longer frozen, or was changed without. */
@@ -364,7 +421,7 @@ static void check_mirror(const struct model_slot *s, uint64_t before,
 		il_fail("I-BITS", "an entry that nobody asked for");
 		return;
 	}
-	if (both != 0 && before != value)
+	if (both != 0 && before != value && !(thawed && s->changed))
 		il_fail("I-NOPP", "0x%" PRIx64 " to 0x%" PRIx64, before, value);
 	if (tdxc_spte_is_table(now) && !model_agrees(value, e->cell))
 		il_fail("I-PARENT", "published, external 0x%" PRIx64, e->cell);
@@ -381,6 +438,19 @@ static bool takes_apart(const struct model_table *t)
 {
 	return t->parent != NULL && *t->parent == TDXC_SPTE_FROZEN_BITS &&
 	       model_slot_of(t->parent)->owner == (int)self_number();
+}
+
+static void take_apart(struct model_slot *s, uint64_t old, uint64_t value)
+{
+	if (old == TDXC_SPTE_FROZEN_BITS && s->owner != NOBODY)
+		il_fail("I-EXCL", "a dead mark on a frozen entry");
+	if (value == TDXC_SPTE_FROZEN_BITS) {
+		s->before = old;
+		s->changed = false;
+	} else if (value != s->before) {
+		il_fail("I-ROLL", "0x%" PRIx64 " put back as 0x%" PRIx64,
+			s->before, value);
+	}
 }
 
 static void freeze(struct model_slot *s, uint64_t old)
@@ -407,9 +477,7 @@ static void changed(uint64_t *p, uint64_t old, uint64_t value, bool stored)
 		return;
 	s = model_slot_of(p);
 	if (takes_apart(t)) {
-		if (old == TDXC_SPTE_FROZEN_BITS && s->owner != NOBODY)
-			il_fail("I-EXCL", "a dead mark on a frozen entry");
-		s->before = old;
+		take_apart(s, old, value);
 		return;
 	}
 	mine = old == TDXC_SPTE_FROZEN_BITS && s->owner == (int)self_number();
@@ -436,7 +504,7 @@ static void changed(uint64_t *p, uint64_t old, uint64_t value, bool stored)
 	count(t, value, 1);
 	unlink_table(before, value);
 	if (is_table(value))
-		link_table(t, p, value);
+		link_table(t, p, before, value);
 }
 
 /* --- atomics -----------------------------------------------------------------
@@ -536,6 +604,23 @@ uint64_t world_xchg(uint64_t *p, uint64_t value)
 	return old;
 }
 
+/* Whether a walk still comes to the first of some entries, each of which is to
+ * point to the table of the one before. */
+static bool is_reached(const struct il_step *step)
+{
+	uint32_t i;
+
+	for (i = 1; i < step->objects; i++) {
+		struct tdxc_spte s = {step->expected[i]};
+
+		if (!tdxc_spte_is_table(s) ||
+		    model_table_of(tdxc_spte_pa(s)) !=
+			    table_with(step->object[i - 1]))
+			return false;
+	}
+	return true;
+}
+
 /* Looking again at what has not changed shows nothing new. Entries of a dead
  * table never change, but the one above has. */
 static void wait_for_change(uint64_t *p, uint64_t seen)
@@ -558,7 +643,7 @@ static void wait_for_change(uint64_t *p, uint64_t seen)
 		step.expected[i] = *step.object[i];
 	step.what = "wait";
 	step.any = step.objects;
-	if (step.objects < 2 || is_table(step.expected[1]))
+	if (is_reached(&step))
 		il_step(&step);
 }
 
@@ -819,14 +904,17 @@ void world_invalidate(uint32_t kind, uint64_t first, uint64_t end)
 /* A step for each entry, so that any order with whoever maps there is seen. */
 static void check_gone(enum tdxc_memory kind, uint64_t gfn)
 {
-	uint64_t *p = model_find(&world_root(kind)->tree, gfn, 1);
+	uint32_t level = TDXC_LEVEL_4K;
+	uint64_t *p = model_find(&world_root(kind)->tree, gfn, level);
 
+	if (p == NULL)
+		p = model_find(&world_root(kind)->tree, gfn, ++level);
 	if (p == NULL)
 		return;
 	il_access("gone?", p, IL_READ);
-	if ((*p & TDXC_SPTE_PRESENT) != 0 &&
+	if ((*p & TDXC_SPTE_PRESENT) != 0 && !is_table(*p) &&
 	    (kind == TDXC_MEMORY_SHARED ||
-	     (world_external(gfn, 1) & X_STATE_MASK) != X_LOST))
+	     (world_external(gfn, level) & X_STATE_MASK) != X_LOST))
 		il_fail("R7", "%s frame 0x%" PRIx64 " is mapped",
 			kind == TDXC_MEMORY_SHARED ? "shared" : "private", gfn);
 }
@@ -837,6 +925,11 @@ void world_invalidated(uint32_t kind, uint64_t gfn)
 		check_gone(TDXC_MEMORY_PRIVATE, gfn);
 	if ((kind & TDXC_MEMORY_SHARED) != 0)
 		check_gone(TDXC_MEMORY_SHARED, gfn);
+	world_valid_again();
+}
+
+void world_valid_again(void)
+{
 	il_access("invalidated", &w.sequence, IL_WRITE);
 	w.sequence += 2;
 	w.invalidations--;
@@ -1028,6 +1121,9 @@ static void end_pages(void)
 			lent++;
 	for (i = 0; i < WORLD_PAGES; i++)
 		if (w.page[i] == PAGE_LENT)
+			lent--;
+	for (i = 0; i < w.watches; i++)
+		if (w.piece[i] == PAGE_LENT)
 			lent--;
 	if (lent != 0)
 		il_fail("I-SINGLE", "pages lent and pages mapped differ");

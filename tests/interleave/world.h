@@ -17,11 +17,13 @@
 #include <tdxcore/version.h>
 
 #define WORLD_CPUS	 (IL_THREADS + 1u) /* the last: who prepares */
-#define WORLD_TABLES_CPU 8u
+#define WORLD_TABLES_CPU 9u
 #define WORLD_TABLES	 (WORLD_CPUS * WORLD_TABLES_CPU)
 #define WORLD_TABLE_PA	 0x10000000ull
 #define WORLD_PAGE_PA	 0x40000000ull
 #define WORLD_PAGES	 8u /* 2 MiB apart: large pages fit */
+#define WORLD_ROW	 7u /* the page that may be in 512 pieces */
+#define WORLD_WATCHES	 8u
 #define WORLD_SLOTS	 64u
 #define WORLD_ENTRIES	 32u
 
@@ -103,7 +105,7 @@ uint64_t world_page(uint32_t i);
 uint64_t world_entry(enum tdxc_memory memory, uint64_t gfn, uint32_t level);
 uint64_t *world_slot(enum tdxc_memory memory, uint64_t gfn);
 uint64_t world_external(uint64_t gfn, uint32_t level);
-uint64_t world_page_state(uint64_t pa);
+uint64_t world_page_state(uint64_t pa, uint32_t level);
 
 #define WORLD_NO_LOCK ((enum tdxc_lock)2)
 
@@ -117,6 +119,8 @@ void world_leave(void);
  * world_invalidated() checks it, and stays so until the end. */
 void world_invalidate(uint32_t memory, uint64_t first, uint64_t end);
 void world_invalidated(uint32_t memory, uint64_t gfn);
+/* The end where something else may be mapped then. */
+void world_valid_again(void);
 uint64_t world_sequence(void);
 /* Wait for what made a fault be retried. */
 void world_wait(void);
