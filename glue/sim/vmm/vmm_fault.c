@@ -38,7 +38,7 @@ static int make_way(struct tdxc_sim_vmm *vm, const struct tdxc_fault *fault)
 	int err;
 
 	if (!fault->is_private)
-		return TDXC_E_IO;
+		return TDXC_E_EXIST;
 	err = vmm_demote_locked(vm, fault->gfn.n);
 	if (err == TDXC_OK)
 		vmm_count(&vm->counts.accept_demotes, 1);
@@ -145,6 +145,15 @@ int vmm_fault(struct tdxc_sim_vmm *vm, const struct tdxc_fault *like,
 
 /* --- mapping ahead ------------------------------------------------------- */
 
+/* Behind the page that is mapped at gfn. */
+static uint64_t next_to_map(struct tdxc_sim_vmm *vm, uint64_t gfn,
+			    bool is_private)
+{
+	uint32_t level = tdxc_sim_vmm_level(vm, gfn * VMM_PAGE, is_private);
+
+	return level == TDXC_LEVEL_2M ? (gfn | (VMM_REGION - 1)) + 1 : gfn + 1;
+}
+
 int tdxc_sim_vmm_populate(struct tdxc_sim_vmm *vm, uint64_t gpa, uint64_t bytes,
 			  bool is_private)
 {
@@ -158,20 +167,14 @@ int tdxc_sim_vmm_populate(struct tdxc_sim_vmm *vm, uint64_t gpa, uint64_t bytes,
 	for (gfn = range.start; err == TDXC_OK && gfn < range.end;) {
 		const struct tdxc_fault fault = {
 			.gfn = vmm_gfn(gfn),
-			.level = gfn % VMM_REGION == 0 &&
-						 range.end - gfn >= VMM_REGION
-					 ? TDXC_LEVEL_2M
-					 : TDXC_LEVEL_4K,
+			.level = TDXC_LEVEL_2M,
 			.is_private = is_private,
 			.prefetch = true,
 		};
 
 		err = vmm_fault(vm, &fault, NULL);
-		gfn += 1;
-		if (err == TDXC_OK && fault.level == TDXC_LEVEL_2M &&
-		    tdxc_sim_vmm_level(vm, (gfn - 1) * VMM_PAGE, is_private) ==
-			    TDXC_LEVEL_2M)
-			gfn += VMM_REGION - 1;
+		if (err == TDXC_OK)
+			gfn = next_to_map(vm, gfn, is_private);
 	}
 	vmm_end(vm);
 	return err == TDXC_E_ACCES ? TDXC_E_NOENT : err;

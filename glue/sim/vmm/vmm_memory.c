@@ -226,20 +226,29 @@ static bool part_is_stale(const struct tdxc_sim_vmm_memory *m, uint32_t half,
 		       sequence;
 }
 
+/* Whether some part of so many frames is. */
+static bool frames_are_stale(const struct tdxc_sim_vmm_memory *m, uint32_t half,
+			     uint64_t gfn, uint64_t frames, uint64_t sequence)
+{
+	uint64_t last = part_of(m, gfn + frames - 1);
+
+	for (uint64_t p = part_of(m, gfn); p <= last; p++) {
+		if (part_is_stale(m, half, p, sequence))
+			return true;
+	}
+	return false;
+}
+
 bool vmm_is_stale(struct tdxc_sim_vmm *vm, const struct tdxc_fault *fault,
 		  uint64_t gfn, uint32_t level)
 {
 	const struct tdxc_sim_vmm_memory *m = vmm_find(vm, gfn);
 	uint32_t half = fault->is_private ? VMM_PRIVATE : VMM_SHARED;
-	uint64_t last;
 
-	if (!m || level > TDXC_LEVEL_2M)
+	if (!m || level > TDXC_LEVEL_2M ||
+	    frames_are_stale(m, half, gfn, tdxc_level_frames(level),
+			     fault->sequence))
 		return true;
-	last = part_of(m, gfn + tdxc_level_frames(level) - 1);
-	for (uint64_t p = part_of(m, gfn); p <= last; p++) {
-		if (part_is_stale(m, half, p, fault->sequence))
-			return true;
-	}
 	return level == TDXC_LEVEL_2M
 		       ? !region_is(m, gfn, half)
 		       : vmm_is_shared(m, gfn) == fault->is_private;
@@ -302,6 +311,7 @@ static bool may_be_large(const struct tdxc_sim_vmm *vm,
 	uint64_t first = fault->gfn.n & ~(VMM_REGION - 1ull);
 
 	return !vm->config.small_pages && fault->level >= TDXC_LEVEL_2M &&
+	       !frames_are_stale(m, half, first, VMM_REGION, UINT64_MAX) &&
 	       region_is(m, first, half) &&
 	       is_contiguous(&pages_of(m, half)[first - m->start]);
 }
