@@ -196,7 +196,7 @@ static bool counts_ok(const struct tdxc_td_rules *rules,
 	look_at(fault, TDXC_TD_FIELD_MAX_VCPUS, OPERAND_MAX_VCPUS,
 		params->max_vcpus);
 	if (!number_ok(fault, 1,
-		       limited ? rules->info->max_vcpus_per_td : UINT16_MAX))
+		       limited ? rules->info->max_vcpus_per_td : 0xFFFFu))
 		return false;
 	look_at(fault, TDXC_TD_FIELD_NUM_L2_VMS, OPERAND_NUM_L2_VMS,
 		params->nr_l2_vms);
