@@ -183,13 +183,13 @@ static int table_is_back(struct tdxc_sept *sept,
 }
 
 static int demote_with_table(struct tdxc_sept *sept,
-			     const struct tdxc_external_change *change)
+			     const struct tdxc_external_change *change,
+			     struct tdxc_sept_op_ *op)
 {
 	struct tdxc_pamt_page pages[PAIR] = {{0, false}, {0, false}};
 	struct request request = {
 		TDXC_MEM_PAGE_DEMOTE, change->external, {0, 0}};
 	bool paired = needs_pair(sept, change);
-	struct tdxc_sept_op_ op = {.rax = 0};
 	int err = paired ? take_pair(sept, tdxc_spte_pa(change->old), pages)
 			 : TDXC_OK;
 
@@ -199,25 +199,26 @@ static int demote_with_table(struct tdxc_sept *sept,
 	}
 	request.pair[0] = pages[0].pa;
 	request.pair[1] = pages[1].pa;
-	err = cut_off_and_call(sept, change, &request, &op);
+	err = cut_off_and_call(sept, change, &request, op);
 	if (err)
-		err = table_is_back(sept, change, &op, err);
+		err = table_is_back(sept, change, op, err);
 	else
 		tdxc_sept_add_(&sept->counts.demoted, 1);
 	if (paired)
-		settle_pair(sept, change, pages, &op.diag, err);
+		settle_pair(sept, change, pages, &op->diag, err);
 	return err;
 }
 
 int tdxc_sept_demote_(struct tdxc_sept *sept,
 		      const struct tdxc_external_change *change)
 {
-	struct tdxc_seamcall_diag diag;
-	int err = tdxc_sept_lend_(sept, change->external, TDXC_LEVEL_4K, &diag);
+	struct tdxc_sept_op_ op = {.rax = 0};
+	int err = tdxc_sept_lend_(sept, change->external, TDXC_LEVEL_4K,
+				  &op.diag);
 
 	if (err == TDXC_E_IO)
-		return lose_table(sept, change, &diag);
-	return err ? err : demote_with_table(sept, change);
+		return lose_table(sept, change, &op.diag);
+	return err ? err : demote_with_table(sept, change, &op);
 }
 
 /* --- PROMOTE -------------------------------------------------------------- */
