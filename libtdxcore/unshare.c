@@ -9,6 +9,9 @@
 
 #include "unshare_work.h"
 
+/* The largest int64_t; a kernel has no name of C for it. */
+#define LARGEST (UINT64_MAX >> 1)
+
 static void unshare_flush(struct tdxc_unshare *u)
 {
 	if (!u->stale)
@@ -184,8 +187,8 @@ int64_t tdxc_unshare_difference(uint64_t found, int64_t expected)
 	if (expected >= 0)
 		found -= (uint64_t)expected;
 	away = expected < 0 ? 0 - (uint64_t)expected : 0;
-	if (found > (uint64_t)INT64_MAX || away > INT64_MAX - found)
-		return INT64_MAX;
+	if (found > LARGEST || away > LARGEST - found)
+		return (int64_t)LARGEST;
 	return (int64_t)(found + away);
 }
 
