@@ -203,12 +203,30 @@ static void do_remove_tables(struct act *a)
 
 /* A page that is not as the operation needs it is passed over: only a dead TD,
  * or none done at all, is wrong. */
-static void do_pages(struct act *a, page_operation operation, uint64_t bytes)
+static void do_relocate(struct act *a)
 {
 	uint64_t at = a->st->range.start;
 
-	for (; at < a->st->range.end && play_goes_on(a->p); at += bytes) {
-		a->done += operation(a->td->vm, at) == TDXC_OK;
+	for (; at < a->st->range.end && play_goes_on(a->p);
+	     at += SCENARIO_PAGE) {
+		a->done += tdxc_sim_vmm_relocate(a->td->vm, at) == TDXC_OK;
+		if (!play_td_lives(a->td))
+			return;
+	}
+	need_some(a);
+}
+
+/* Promote, or demote: what counts is the size afterwards. */
+static void do_resize(struct act *a, page_operation operation)
+{
+	uint64_t at = a->st->range.start;
+	uint32_t level;
+
+	for (; at < a->st->range.end && play_goes_on(a->p);
+	     at += SCENARIO_LARGE) {
+		level = tdxc_sim_vmm_level(a->td->vm, at, true);
+		a->done += level != 0 && operation(a->td->vm, at) == TDXC_OK &&
+			   tdxc_sim_vmm_level(a->td->vm, at, true) != level;
 		if (!play_td_lives(a->td))
 			return;
 	}
@@ -274,13 +292,13 @@ static void act(struct act *a)
 		do_delete_slot(a);
 		break;
 	case SCENARIO_PROMOTE:
-		do_pages(a, tdxc_sim_vmm_promote, SCENARIO_LARGE);
+		do_resize(a, tdxc_sim_vmm_promote);
 		break;
 	case SCENARIO_DEMOTE:
-		do_pages(a, tdxc_sim_vmm_demote, SCENARIO_LARGE);
+		do_resize(a, tdxc_sim_vmm_demote);
 		break;
 	case SCENARIO_RELOCATE:
-		do_pages(a, tdxc_sim_vmm_relocate, SCENARIO_PAGE);
+		do_relocate(a);
 		break;
 	case SCENARIO_REMOVE_TABLES:
 		do_remove_tables(a);
