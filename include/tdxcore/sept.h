@@ -31,7 +31,12 @@
  * and entry is allowed. Only vCPUs and their guests can contend with a removal
  * for long, so this ends. If it does not, the caller gets TDXC_E_BUSY where
  * nothing changed; a removal that cannot go on is undone (UNBLOCK) where the
- * module allows it.
+ * module allows it. It allows that after TRACK only: where TRACK itself stays
+ * busy, what was blocked stays so.
+ *
+ * With Dynamic PAMT the module may refuse to write back 4 KiB of a large page
+ * that is free, for there is no PAMT entry of 4 KiB. The range gets a pair
+ * meanwhile, which costs three calls.
  *
  * vCPUs enter through tdxc_sept_enter_begin() and tdxc_sept_enter_end(), which
  * tdxc_td_enter() (td.h) calls.
@@ -133,7 +138,9 @@ struct tdxc_sept_ops {
 	/** @brief The calling CPU's cache of Dynamic PAMT pages.
 	 *  @param[in] ctx The port's.
 	 *  @return Filled before locks were taken, tdxc_pamt_cache_need(), and
-	 *  2 for each demotion; NULL: none, with static PAMT. */
+	 *  2 for each demotion; 2, for a removal of large pages, whatever their
+	 *  number; with room for 2 more, for a promotion and what goes back.
+	 *  NULL: none, with static PAMT. */
 	struct tdxc_pamt_cache *(*pamt_cache)(void *ctx);
 	/** @brief A page of the Secure EPT is the host's again.
 	 *  @param[in] ctx The port's. @param[in] pa The page. */
@@ -227,31 +234,40 @@ void tdxc_sept_set_stage(struct tdxc_sept *sept, enum tdxc_sept_stage stage);
 /**
  * @brief tdxc_mmu_ops::external_set() of a TD.
  *
- * | change       | BUILD                 | RUN                               |
- * |--------------|-----------------------|-----------------------------------|
- * | link a table | SEPT.ADD              | SEPT.ADD                          |
- * | map a page   | PAGE.ADD of @ref tdxc_external_change::source, 4 KiB;
- * without one PAGE.AUG | PAGE.AUG, 4 KiB or 2 MiB; a source is refused | |
- * demote       | DEMOTE                | BLOCK, TRACK, vCPUs out, DEMOTE   | |
- * promote      | PROMOTE               | BLOCK, TRACK, vCPUs out, PROMOTE,
- * write-back of the table's page | | relocate     | RELOCATE, write-back  |
- * BLOCK, TRACK, vCPUs out, RELOCATE, write-back |
+ * | change       | calls                                                   |
+ * |--------------|---------------------------------------------------------|
+ * | link a table | SEPT.ADD                                                |
+ * | map a page   | PAGE.AUG of 4 KiB or 2 MiB                              |
+ * | with source  | PAGE.ADD of 4 KiB, in BUILD only                        |
+ * | demote       | DEMOTE                                                  |
+ * | promote      | PROMOTE, write-back of the table's page                 |
+ * | relocate     | RELOCATE, write-back of the old page                    |
  *
- * Where DEMOTE, PROMOTE or RELOCATE is refused after BLOCK, UNBLOCK makes the
- * entry what it was. Dynamic PAMT pairs are got before and put after.
+ * In RUN the last three begin with BLOCK, TRACK, and all vCPUs out. Where they
+ * are refused then, UNBLOCK makes the entry what it was. Dynamic PAMT pairs are
+ * got before and put after. A page for a table that a DEMOTE may have written
+ * to before it gave up is written back.
+ *
+ * A promotion whose table's page cannot be written back is done all the same;
+ * that page is quarantined and not given to table_free().
  *
  * @param[in,out] sept   The TD's. @param[in] change What to do.
  * @retval TDXC_OK          Done.
  * @retval TDXC_E_BUSY      The module stayed busy; unchanged.
- * @retval TDXC_E_NOMEM     The pamt_cache() has too few pages; unchanged.
- * @retval TDXC_E_OPNOTSUPP A source in RUN, a page larger than the module maps,
- *                          a promotion of pages that are not alike
- *                          (EPT_INVALID_PROMOTE_CONDITIONS); unchanged.
+ * @retval TDXC_E_NOMEM     The pamt_cache() has too few pages, or too little
+ *                          room; unchanged.
+ * @retval TDXC_E_OPNOTSUPP A source in RUN; a page larger than the module maps,
+ *                          or in a range in use at 4 KiB; a page in no TDMR; a
+ *                          promotion of pages that are not alike
+ *                          (EPT_INVALID_PROMOTE_CONDITIONS), or of a range
+ *                          whose references or pair do not allow it; unchanged.
  * @retval TDXC_E_INVAL     The stage is none of the two, or the change none of
  *                          the five; unchanged.
  * @retval TDXC_E_IO        Anything else: what the module has is not known, or
- *                          the module refused what can only be a bug; the pages
- *                          are quarantined, sept->diag tells.
+ *                          the module refused what can only be a bug, or an
+ *                          entry stays blocked because TRACK or UNBLOCK did not
+ *                          succeed; the pages are quarantined, sept->diag
+ *                          tells.
  * @return One of these.
  * @locks{the mirror's, shared or exclusive; the entry is frozen by the caller}
  */
@@ -264,7 +280,21 @@ TDXC_MUST_CHECK int tdxc_sept_set(struct tdxc_sept *sept,
  * One TRACK and one broadcast at most for the whole batch, as the table at the
  * top says; tables take BLOCK, TRACK, SEPT.REMOVE and write-back. An entry that
  * is blocked already is taken on from there, so a removal that failed half way
- * may be tried again.
+ * may be tried again. Each entry has its own result, and one that fails does
+ * not stop the others.
+ *
+ * | what happens                    | status   | removed | entry             |
+ * |---------------------------------|----------|---------|-------------------|
+ * | all went well                   | OK       |         | free              |
+ * | BLOCK stays busy                | E_BUSY   |         | as it was         |
+ * | REMOVE stays busy, UNBLOCK done | E_BUSY   |         | as it was         |
+ * | TRACK stays busy                | E_BUSY   |         | blocked           |
+ * | stage NONE or CLOSED            | E_BUSY   |         | as it was         |
+ * | RECLAIM stays busy              | E_BUSY   |         | as it was         |
+ * | a call is refused               | E_IO     | false   | perhaps blocked   |
+ * | UNBLOCK does not succeed        | E_IO     | false   | blocked           |
+ * | another page came back          | E_IO     | true    | free              |
+ * | the write-back failed           | E_IO     | true    | free              |
  *
  * @param[in,out] sept    The TD's.
  * @param[in,out] entries Statuses are set as tdxc_external_entry says.
@@ -283,7 +313,8 @@ void tdxc_sept_remove(struct tdxc_sept *sept,
  * @param[in]     external Its page.
  * @retval TDXC_OK      It was freed with table_free().
  * @retval TDXC_E_INVAL Another stage: the page is quarantined.
- * @retval TDXC_E_IO    RECLAIM was refused: the page is quarantined.
+ * @retval TDXC_E_IO    RECLAIM was refused or stayed busy, or told of another
+ *                      kind of page: the page is quarantined.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_sept_reclaim(struct tdxc_sept *sept,
@@ -346,7 +377,7 @@ TDXC_MUST_CHECK int tdxc_sept_track(struct tdxc_sept *sept,
  */
 
 /**
- * @brief Put a page into quarantine.
+ * @brief Put a page into quarantine, if it is not in the list.
  * @param[in,out] quarantine List. @param[in] lost All but state.
  * @return false: there was no room to name it; it is counted.
  * @locks{none}
