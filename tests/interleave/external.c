@@ -41,6 +41,8 @@ static void check_change(const struct tdxc_external_change *change,
 		il_fail("H18", "another lock than is held");
 	if (c->poisoned)
 		il_fail("I-BUG", "an external change after the failure");
+	if (tdxc_spte_is_present(change->old) && !c->changes)
+		il_fail("I-NOPP", "changes 0x%" PRIx64, change->old.bits);
 }
 
 /* Who has the page of an entry: a guest page, or a table's external page. */
@@ -218,15 +220,19 @@ int external_set(void *ctx, const struct tdxc_external_change *change)
 	uint64_t *back = NULL;
 	struct il_step step = {
 		.what = "set",
-		.object = {&e->cell, lent, s->at,
-			   parent == NULL ? s->at : &parent->cell},
 		.mode = {IL_WRITE, IL_WRITE, IL_READ, IL_READ},
 		.objects = parent == NULL ? 3 : 4,
 	};
 	int err;
 
 	(void)ctx;
+	if (s == NULL || e == NULL)
+		return TDXC_E_IO; /* it has failed already */
 	check_change(change, s);
+	step.object[0] = &e->cell;
+	step.object[1] = lent;
+	step.object[2] = s->at;
+	step.object[3] = parent == NULL ? s->at : &parent->cell;
 	if (tdxc_spte_is_present(change->old)) {
 		back = page_of(change->old, change->level, change->external);
 		add_object(&step, back);

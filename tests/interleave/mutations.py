@@ -29,9 +29,9 @@ FAILED = re.compile(r"^FAIL (.*): \d+ schedules.*?longest \d+, ([^:]+): (.*)$",
 MUTATIONS = (
     ("a table is published before it is linked outside",
      "libtdxcore/mirror_link.c",
-     "\terr = tdxc_mirror_(m, at, now, table.external);\n",
+     "\terr = tdxc_mirror_(m, at, now, table.external, 0);\n",
      "\ttdxc_store_release(at->slot, now.bits);\n"
-     "\terr = tdxc_mirror_(m, at, now, table.external);\n",
+     "\terr = tdxc_mirror_(m, at, now, table.external, 0);\n",
      "R3", ("I-PARENT",)),
     ("an entry is frozen by a plain store",
      "libtdxcore/mirror_work.h",
@@ -164,6 +164,68 @@ MUTATIONS = (
      "\t    tdxc_try_cmpxchg(&mmu->valid[k], &valid, ROOT_MAKING))\n",
      "\t    (tdxc_store_release(&mmu->valid[k], ROOT_MAKING), true))\n",
      "R28", ("R28", "LEAK", "I-ROOT")),
+
+    ("a large page is split before the external tree does it",
+     "libtdxcore/mirror_resize.c",
+     "\terr = tell_external(m, at, now, table.external);\n",
+     "\ttdxc_store_release(at->slot, now.bits);\n"
+     "\terr = tell_external(m, at, now, table.external);\n",
+     "I-NOPP demotion", ("I-PARENT", "I-NOPP", "I-OWN")),
+    ("pages are counted that were not split",
+     "libtdxcore/mirror_resize.c",
+     "\terr = tell_external(m, at, now, table.external);\n",
+     "\terr = tell_external(m, at, now, table.external);\n"
+     "\tm->cpu->counts.pages[1][1] += err == TDXC_E_BUSY;\n",
+     "H14", ("I-CNT",)),
+    ("pages are promoted that are not frozen",
+     "libtdxcore/mirror_resize.c",
+     "\tif (!tdxc_row_freeze_(m->cpu, table, row, &met))\n",
+     "\tmet.bits = TDXC_SPTE_EMPTY_BITS;\n"
+     "\tif (tdxc_row_matches_(table, row) != TDXC_ENTRIES)\n",
+     "I-NOPP promotion", ("I-CHILD",)),
+    ("the entries of a promoted table live on",
+     "libtdxcore/mirror_resize.c",
+     "\ttdxc_thaw_(m->cpu, at->slot, now);\n"
+     "\ttdxc_row_bury_(m->mmu, m->cpu, tdxc_spte_pa(at->old));\n",
+     "\ttdxc_row_thaw_(m->cpu,\n"
+     "\t\ttdxc_table_at(m->tree, tdxc_spte_pa(at->old)),\n"
+     "\t\ttdxc_row_leaves_(tdxc_spte_pa(now), at->level), 512);\n"
+     "\ttdxc_thaw_(m->cpu, at->slot, now);\n"
+     "\ttdxc_row_bury_(m->mmu, m->cpu, tdxc_spte_pa(at->old));\n",
+     "I-NOPP promotion", ("I-CHILD", "I-AGREE")),
+    ("pages stay frozen that were not promoted",
+     "libtdxcore/mirror_resize.c",
+     "\t\ttdxc_row_thaw_(m->cpu, table, row, TDXC_ENTRIES);\n", "",
+     "I-NOPP promotion that may be refused", ("I-OWN", "P-ZAP")),
+    ("a page moves in an entry that is not frozen",
+     "libtdxcore/mirror_resize.c",
+     "\tif (!tdxc_freeze_(cpu, at.slot, &at.old))\n"
+     "\t\treturn TDXC_E_AGAIN;\n"
+     "\terr = tell_external(&m, &at, now, 0);\n",
+     "\terr = tell_external(&m, &at, now, 0);\n",
+     "I-NOPP a page moves", ("I-OWN",)),
+    ("a table is removed in which something is mapped",
+     "libtdxcore/mirror_tables.c",
+     "\ttdxc_thaw_(s->cpu, it->slot, it->spte);\n\treturn false;\n",
+     "\treturn true;\n",
+     "I-CHILD an empty table goes", ("I-CHILD", "I-EXCL")),
+    ("a table is retired while others can still find it",
+     "libtdxcore/mirror_tables.c",
+     "\ttdxc_thaw_(s->cpu, slot, tdxc_spte_empty());\n"
+     "\ttdxc_row_bury_(s->mmu, s->cpu, tdxc_spte_pa(table->old));\n",
+     "\ttdxc_row_bury_(s->mmu, s->cpu, tdxc_spte_pa(table->old));\n"
+     "\ttdxc_thaw_(s->cpu, slot, tdxc_spte_empty());\n",
+     "I-CHILD an empty table goes", ("I-FREE",)),
+    ("a table goes that the external tree keeps",
+     "libtdxcore/mirror_tables.c",
+     "\t\ttable_stays(s, table, slot);\n\t\treturn TDXC_E_BUSY;\n",
+     "\t\ttable_gone(s, table, slot);\n\t\treturn TDXC_E_BUSY;\n",
+     "I-CHILD an empty table that may stay", ("I-AGREE", "I-RET")),
+    ("a fault on 2 MiB asks about its own frame only",
+     "libtdxcore/mirror_map.h",
+     "m->fault, tdxc_spot_first_(at),\n\t\t\t      at->level))\n",
+     "m->fault, m->fault->gfn, 1))\n",
+     "H20", ("R7",)),
 )
 
 

@@ -493,6 +493,7 @@ static void make_smaller(uint64_t gfn, enum tdxc_lock lock)
 	top_up(PRIVATE);
 	world_enter(lock, PRIVATE, first,
 		    first + tdxc_level_frames(TDXC_LEVEL_2M));
+	world_may_change();
 	err = tdxc_mmu_demote(world_mmu(), world_root(PRIVATE),
 			      &world_self()->cpu, frame, TDXC_LEVEL_4K, lock);
 	world_leave();
@@ -554,6 +555,7 @@ static void enter_row(uint64_t gfn)
 
 	world_enter(TDXC_LOCK_SHARED, PRIVATE, first,
 		    first + tdxc_level_frames(TDXC_LEVEL_2M));
+	world_may_change();
 }
 
 /* Once: nobody has to succeed. */
@@ -604,6 +606,7 @@ static void do_relocate(const struct task *t)
 
 	world_invalidate(PRIVATE, t->gfn, t->gfn + 1);
 	world_enter(TDXC_LOCK_SHARED, PRIVATE, t->gfn, t->gfn + 1);
+	world_may_change();
 	err = tdxc_mmu_relocate(world_mmu(), world_root(PRIVATE),
 				&world_self()->cpu, gfn, &pa, TDXC_LOCK_SHARED);
 	leave_change(err);

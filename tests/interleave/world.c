@@ -820,6 +820,11 @@ void world_enter(enum tdxc_lock lock, uint32_t kind, uint64_t first,
 		check_nothing_frozen();
 }
 
+void world_may_change(void)
+{
+	world_self()->changes = true;
+}
+
 static void leave_section(void)
 {
 	uint32_t bit = 1u << self_number();
@@ -880,6 +885,7 @@ void world_leave(void)
 	w.lock -= c->exclusive ? LOCK_WRITER : c->shared;
 	c->exclusive = false;
 	c->shared = false;
+	c->changes = false;
 	leave_section();
 	forget_reached();
 }

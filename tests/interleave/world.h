@@ -73,6 +73,7 @@ struct world_cpu {
 	bool exclusive;
 	bool section;
 	bool poisoned; /* when the operation began */
+	bool changes;  /* it may change what is mapped to something else */
 	bool stale;    /* the fault was */
 };
 
@@ -114,6 +115,8 @@ uint64_t world_page_state(uint64_t pa, uint32_t level);
 void world_enter(enum tdxc_lock lock, uint32_t memory, uint64_t first,
 		 uint64_t end);
 void world_leave(void);
+/* The work that has begun may change what is mapped to something else. */
+void world_may_change(void);
 
 /* An invalidation of frames begins and ends. What was mapped there is gone when
  * world_invalidated() checks it, and stays so until the end. */
