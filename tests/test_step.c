@@ -11,7 +11,8 @@
  *   present   the external tree has just that
  *   frozen    anything that it had before, or will have
  *
- * and every table on the way holds entries only, never zeros. Programs under
+ * and every table on the way holds entries only, never zeros: that of the
+ * frame, and of a large page that was split its other parts. Programs under
  * Valgrind cannot be stepped, so this suite is not run there.
  */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
@@ -32,7 +33,9 @@
 #define TABLES	   16u
 #define MOST_STEPS 2000000u
 #define GFN	   0x12345678ull
-#define PAGE_PA	   0x765432000ull
+#define PAGE_PA	   0x765478000ull
+#define LARGE_PA   0x765400000ull /* of 2 MiB, with that page at its place */
+#define OTHER_PA   0x987654000ull
 
 /* What writer and reader share. */
 struct stage {
@@ -102,8 +105,14 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 	(void)ctx;
 	if (is_busy())
 		return TDXC_E_BUSY;
-	if (stage->lies == 0)
-		stage->external[change->level] = change->now.bits;
+	if (stage->lies != 0)
+		return TDXC_OK;
+	stage->external[change->level] = change->now.bits;
+	if (tdxc_spte_is_leaf(change->old) && tdxc_spte_is_table(change->now))
+		stage->external[1] =
+			tdxc_spte_private(PAGE_PA, TDXC_LEVEL_4K).bits;
+	if (tdxc_spte_is_table(change->old))
+		stage->external[1] = 0;
 	return TDXC_OK;
 }
 
@@ -212,6 +221,91 @@ static bool lie(void)
 	return true;
 }
 
+/* --- sizes, places, tables */
+
+static bool top_up(void)
+{
+	return tdxc_mmu_topup(&mmu, &cpu, TDXC_MEMORY_PRIVATE) == TDXC_OK;
+}
+
+static int map_large(void)
+{
+	struct tdxc_fault large = fault;
+
+	large.pa = LARGE_PA;
+	large.level = TDXC_LEVEL_2M;
+	return tdxc_mmu_fault(&mmu, root, &cpu, &large, TDXC_LOCK_SHARED);
+}
+
+static int demote_once(void)
+{
+	return tdxc_mmu_demote(&mmu, root, &cpu, fault.gfn, TDXC_LEVEL_4K,
+			       TDXC_LOCK_SHARED);
+}
+
+static int promote_once(void)
+{
+	return tdxc_mmu_promote(&mmu, root, &cpu, fault.gfn, TDXC_LEVEL_2M,
+				TDXC_LOCK_SHARED);
+}
+
+static int move_once(void)
+{
+	uint64_t pa = OTHER_PA;
+
+	return tdxc_mmu_relocate(&mmu, root, &cpu, fault.gfn, &pa,
+				 TDXC_LOCK_SHARED);
+}
+
+static int remove_once(void)
+{
+	const uint64_t frames = tdxc_level_frames(TDXC_LEVEL_1G);
+	struct tdxc_table_zap zap = {
+		.start = {GFN & ~(frames - 1)},
+		.end = {(GFN | (frames - 1)) + 1},
+	};
+	int err = tdxc_mmu_remove_tables(&mmu, root, &cpu, &zap,
+					 TDXC_LOCK_SHARED);
+
+	return err == TDXC_OK && zap.removed == 0 ? TDXC_E_NOENT : err;
+}
+
+static bool split_and_join(void)
+{
+	return map_large() == TDXC_FAULT_FIXED && demote_once() == TDXC_OK &&
+	       promote_once() == TDXC_OK && top_up() &&
+	       demote_once() == TDXC_OK && zap_once() == TDXC_OK &&
+	       promote_once() == TDXC_E_NOENT;
+}
+
+static bool give_up_splitting_and_joining(void)
+{
+	bool ok = map_large() == TDXC_FAULT_FIXED;
+
+	stage->busy = 1;
+	ok = ok && demote_once() == TDXC_E_BUSY && demote_once() == TDXC_OK;
+	stage->busy = 1;
+	return ok && promote_once() == TDXC_E_BUSY && promote_once() == TDXC_OK;
+}
+
+static bool move(void)
+{
+	bool ok = fault_once() == TDXC_FAULT_FIXED;
+
+	stage->busy = 1;
+	return ok && move_once() == TDXC_E_BUSY && move_once() == TDXC_OK;
+}
+
+static bool remove_tables(void)
+{
+	bool ok = fault_once() == TDXC_FAULT_FIXED && zap_once() == TDXC_OK;
+
+	stage->busy = 1;
+	return ok && remove_once() == TDXC_E_BUSY && remove_once() == TDXC_OK &&
+	       remove_once() == TDXC_OK && remove_once() == TDXC_E_NOENT &&
+	       top_up() && fault_once() == TDXC_FAULT_FIXED;
+}
+
 /* In the child. The parent steps from the first stop on. */
 static void write_stepped(bool (*work)(void))
 {
@@ -254,10 +348,21 @@ static void tear_down(void)
 /* --- the reader
  * ------------------------------------------------------------------ */
 
-static const char *judge_table(const uint64_t *table, uint32_t index)
+/* Another part of the large page; while it is joined, frozen. */
+static bool is_part(uint64_t entry, uint32_t i)
+{
+	uint64_t pa = LARGE_PA + ((uint64_t)i << 12);
+
+	return entry == tdxc_spte_private(pa, TDXC_LEVEL_4K).bits ||
+	       entry == TDXC_SPTE_FROZEN_BITS;
+}
+
+static const char *judge_table(const uint64_t *table, uint32_t index,
+			       uint32_t level)
 {
 	for (uint32_t i = 0; i < TDXC_ENTRIES; i++) {
-		if (i != index && table[i] != TDXC_SPTE_EMPTY_BITS)
+		if (i != index && table[i] != TDXC_SPTE_EMPTY_BITS &&
+		    !(level == TDXC_LEVEL_4K && is_part(table[i], i)))
 			return "a table on the way holds something else";
 	}
 	return NULL;
@@ -272,7 +377,7 @@ static const char *judge(bool *frozen)
 		const uint64_t *table = (const uint64_t *)(size_t)pa;
 		uint32_t index = tdxc_table_index(GFN, level);
 		struct tdxc_spte s = {table[index]};
-		const char *complaint = judge_table(table, index);
+		const char *complaint = judge_table(table, index, level);
 
 		if (complaint)
 			return complaint;
@@ -345,6 +450,10 @@ static bool (*const works[])(void) = {
 	map_and_unmap,
 	give_up_when_busy,
 	give_up_when_stale,
+	split_and_join,
+	give_up_splitting_and_joining,
+	move,
+	remove_tables,
 };
 
 START_TEST(after_every_instruction_both_trees_agree_or_the_entry_is_frozen)
@@ -381,7 +490,7 @@ int main(void)
 	tcase_add_loop_test(
 		t,
 		after_every_instruction_both_trees_agree_or_the_entry_is_frozen,
-		0, 3);
+		0, (int)(sizeof(works) / sizeof(works[0])));
 	tcase_add_test(t, an_external_change_that_did_not_happen_is_seen);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
