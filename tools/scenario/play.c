@@ -333,6 +333,8 @@ static void play_statements(struct play *p)
 		play_statement(p, st);
 		log_statement(p, st, began);
 		log_together(p, st);
+		if (p->request->watch)
+			p->request->watch(p->request->ctx, &p->host, st->line);
 		i = next_of(p, i);
 	}
 }

@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-#include "port.h"
+#include "host.h"
 #include "scenario.h"
 
 #define PLAY_TEXT_BYTES 320
@@ -30,6 +30,9 @@ struct play_request {
 	const struct tdxc_range *cmrs;
 	size_t nr_cmrs;
 	FILE *log; /* a line per statement, for people; NULL: none */
+	/* After each statement, when nothing is under way; NULL: nobody. */
+	void (*watch)(void *ctx, struct tdxc_sim_host *host, size_t line);
+	void *ctx;
 };
 
 enum play_result {
