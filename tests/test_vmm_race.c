@@ -29,13 +29,16 @@
 #define STORM	     0x20000000ull /* anything happens to it */
 #define CALM	     0x30000000ull /* shared, 128 KiB of each vCPU */
 #define FLEETING     0x40000000ull /* the slot is deleted now and then */
+#define CHUNK	     0x40000ull
+#define CHUNKS	     8u
+#define KEPT	     4u /* pages of a chunk */
 #define STORM_PAGES  2048u
 #define ALIAS	     (1ull << 47)
 #define OPERAND_BUSY 0x8000020000000000ull
 /* At a call that finds a lock taken: few enough that some need the guarded
  * retry, and so many that chance alone loses no page. */
 #define ATTEMPTS 24u
-#define ROUND_NS 700000000ull
+#define SECOND	 1000000000ull
 
 static struct tdxc_sim_host host;
 static struct tdxc_sim_vmm *vm;
@@ -152,38 +155,56 @@ static void put_storm(struct script *s, struct thread *t)
 	}
 }
 
-/* Part of its own memory goes to and fro; the rest must not notice. */
-static void put_conversion(struct script *s, struct thread *t, uint64_t base)
+/* Of its own memory a guest keeps the first pages of each 256 KiB; the hosts
+ * move them about and change their size. */
+static uint64_t kept(const struct thread *t, uint64_t chunk)
 {
-	uint64_t gpa = base + below(t, 480) * PAGE;
+	return OWN + (t->index + 1) * 2 * MIB + chunk * CHUNK;
+}
+
+/* The rest it converts to and fro, and what it keeps must not notice. */
+static void put_conversion(struct script *s, struct thread *t)
+{
+	uint64_t gpa = kept(t, below(t, CHUNKS)) + (KEPT + below(t, 40)) * PAGE;
 	uint64_t bytes = (1 + below(t, 8)) * PAGE;
 
 	put(s, TDXC_SIM_GUEST_SHARE, gpa, bytes, 0);
-	put(s, TDXC_SIM_GUEST_WRITE, gpa | ALIAS, bytes, t->value + 1);
-	put(s, TDXC_SIM_GUEST_VERIFY, gpa | ALIAS, bytes, t->value + 1);
+	put(s, TDXC_SIM_GUEST_WRITE, gpa | ALIAS, PAGE, t->value + 1);
+	put(s, TDXC_SIM_GUEST_VERIFY, gpa | ALIAS, PAGE, t->value + 1);
 	put(s, TDXC_SIM_GUEST_UNSHARE, gpa, bytes, 0);
 	put(s, TDXC_SIM_GUEST_ACCEPT_4K, gpa, bytes, 0);
-	put(s, TDXC_SIM_GUEST_WRITE, gpa, bytes, t->value);
+	put(s, TDXC_SIM_GUEST_WRITE, gpa, PAGE, t->value);
+	put(s, TDXC_SIM_GUEST_VERIFY, gpa, PAGE, t->value);
+}
+
+static void make_first_script(struct script *s, struct thread *t)
+{
+	s->n = 0;
+	put(s, TDXC_SIM_GUEST_ACCEPT_4K, kept(t, 0), 2 * MIB, 0);
+	for (uint64_t i = 0; i < CHUNKS; i++)
+		put(s, TDXC_SIM_GUEST_WRITE, kept(t, i), KEPT * PAGE, t->value);
+	for (uint64_t i = 0; i < CHUNKS; i++)
+		put(s, TDXC_SIM_GUEST_VERIFY, kept(t, i), KEPT * PAGE,
+		    t->value);
 }
 
 static void make_script(struct script *s, struct thread *t)
 {
-	uint64_t base = OWN + (t->index + 1) * 2 * MIB;
 	uint64_t calm = (CALM + t->index * 32 * PAGE) | ALIAS;
-	uint64_t part = base + below(t, 448) * PAGE;
 
 	s->n = 0;
-	put(s, TDXC_SIM_GUEST_VERIFY, base, 16 * PAGE, t->value);
-	put(s, TDXC_SIM_GUEST_WRITE, calm, 2 * PAGE, t->value);
+	put(s, TDXC_SIM_GUEST_WRITE, calm, PAGE, t->value);
 	for (uint64_t i = 0; i < 6; i++)
 		put_storm(s, t);
-	put_conversion(s, t, base);
-	put(s, TDXC_SIM_GUEST_VERIFY, part, 64 * PAGE, t->value);
-	put(s, TDXC_SIM_GUEST_VERIFY, calm, 2 * PAGE, t->value);
+	put(s, TDXC_SIM_GUEST_VERIFY, kept(t, below(t, CHUNKS)), KEPT * PAGE,
+	    t->value);
+	put_conversion(s, t);
+	put(s, TDXC_SIM_GUEST_VERIFY, calm, PAGE, t->value);
 	for (uint64_t i = 0; i < 4; i++)
 		put_storm(s, t);
-	if (below(t, 8) == 0)
-		put(s, TDXC_SIM_GUEST_VERIFY, base, 2 * MIB, t->value);
+	for (uint64_t i = 0; below(t, 8) == 0 && i < CHUNKS; i++)
+		put(s, TDXC_SIM_GUEST_VERIFY, kept(t, i), KEPT * PAGE,
+		    t->value);
 }
 
 static bool run(struct thread *t, const struct script *s)
@@ -207,8 +228,7 @@ static void *guest_thread(void *arg)
 	bool good;
 
 	tdxc_sim_host_thread_begin(&host);
-	put(&s, TDXC_SIM_GUEST_WRITE, OWN + (t->index + 1) * 2 * MIB, 2 * MIB,
-	    t->value);
+	make_first_script(&s, t);
 	good = run(t, &s);
 	while (good && !over()) {
 		make_script(&s, t);
@@ -431,6 +451,14 @@ static void expect_all_well(void)
 			0);
 }
 
+/* Long enough for something to happen where all is slow. */
+static uint64_t round_ns(void)
+{
+	uint64_t ns = from_env("TDXC_SIM_RACE_SECONDS", 2) * SECOND / 4;
+
+	return ns > 4 * SECOND ? 4 * SECOND : ns;
+}
+
 /* Every fault of a rule makes a lock look taken, or an interrupt pending. */
 static void round_of(uint64_t seed, bool fatal)
 {
@@ -469,7 +497,7 @@ static void round_of(uint64_t seed, bool fatal)
 					     .action = TDXC_SIM_FAULT_INTERRUPT,
 					     .per_million = 5000};
 	tdxc_sim_host_faults(&host, rules, n, seed);
-	deadline = now() + ROUND_NS;
+	deadline = now() + round_ns();
 	race(&seed);
 	tdxc_sim_host_no_faults(&host);
 	expect_all_well();
@@ -481,7 +509,7 @@ static void rounds(bool fatal)
 {
 	uint64_t seed = from_env("TDXC_SEED", now());
 	uint64_t end = now() + from_env("TDXC_SIM_RACE_SECONDS", 2) *
-				       (fatal ? 250000000u : 1000000000u);
+				       (fatal ? SECOND / 4 : SECOND);
 	uint32_t n = 0;
 
 	do {

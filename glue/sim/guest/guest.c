@@ -41,8 +41,8 @@ int tdxc_sim_guest_init(struct tdxc_sim_guest *g)
 	memset(&g->result, 0,
 	       sizeof(*g) - offsetof(struct tdxc_sim_guest, result));
 	g->epoch = NO_ID;
-	g->kick = 0;
-	g->stop = 0;
+	tdxc_store_release(&g->kick, 0);
+	tdxc_store_release(&g->stop, 0);
 	return TDXC_OK;
 }
 

@@ -14,7 +14,10 @@
 static void wait_outside(struct tdxc_sim_vmm *vm, uint32_t i)
 {
 	struct tdxc_sim_vmm_vcpu *v = &vm->vcpus[i];
-	uint64_t sequence = __atomic_load_n(&v->sequence, __ATOMIC_SEQ_CST);
+	/* Fully ordered: who is seen outside enters later than whatever was
+	 * done before. */
+	uint64_t sequence =
+		__atomic_fetch_add(&v->sequence, 0, __ATOMIC_SEQ_CST);
 
 	if (sequence % 2 == 0)
 		return;
@@ -27,7 +30,6 @@ static void wait_outside(struct tdxc_sim_vmm *vm, uint32_t i)
 void vmm_flush_shared(struct tdxc_sim_vmm *vm)
 {
 	vmm_count(&vm->counts.shared_flushes, 1);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
 		wait_outside(vm, i);
 }

@@ -92,7 +92,6 @@ static int enter(struct run *run)
 	int err;
 
 	(void)__atomic_add_fetch(&v->sequence, 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!tdxc_root_matches(v->direct, TDXC_ROOTS_DIRECT)) {
 		err = TDXC_E_AGAIN;
 	} else {
@@ -138,8 +137,11 @@ static int on_violation(struct run *run)
 	int err;
 
 	vmm_count(&run->vm->counts.violations, 1);
-	if (run->exit.pending)
-		return TDXC_E_ACCES;
+	/* Mapped since it was missed: these guests take a #VE for it. */
+	if (run->exit.pending) {
+		vmm_count(&run->vm->counts.spurious, 1);
+		return TDXC_OK;
+	}
 	tdxc_td_fault(&run->exit, &fault);
 	err = vmm_fault(run->vm, &fault, &run->v->guest.stop);
 	if (err == TDXC_E_NOENT && was_deleted(run->vm, fault.gfn.n))
