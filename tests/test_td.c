@@ -419,6 +419,41 @@ START_TEST(a_tdr_that_the_module_has_after_all_is_lost_with_its_keyid)
 }
 END_TEST
 
+START_TEST(without_a_module_nothing_is_lent_or_lost)
+{
+	up_new(&shapes[0], 1);
+	rig->host.port.module_absent = true;
+	ck_assert_int_eq(tdxc_td_create(&rig->td, &rig->diag), TDXC_E_NODEV);
+	ck_assert_uint_eq(rig->nr_calls, 1);
+	expect_uncreated();
+	ck_assert_uint_eq(rig->host.quarantine.count, 0);
+	ck_assert_uint_eq(tdxc_keyids_quarantined(&rig->host.keyids), 0);
+	rig->host.port.module_absent = false;
+	finish();
+}
+END_TEST
+
+START_TEST(updates_are_kept_out_until_finalize_or_close)
+{
+	const struct tdxc_module *m;
+
+	up_new(&shapes[0], 1);
+	m = &rig->host.bringup.module;
+	expect_ok(td_rig_build_to(rig, TDXC_TD_KEYS));
+	ck_assert_uint_eq(m->builds, 1);
+	expect_ok(td_rig_build_to(rig, TDXC_TD_RUN));
+	ck_assert_uint_eq(m->builds, 0);
+	expect_ok(td_rig_teardown(rig, 0));
+	td_rig_new(rig, 1);
+	expect_ok(td_rig_build_to(rig, TDXC_TD_BUILD));
+	teardown_to(TDXC_TD_CLOSE);
+	ck_assert_uint_eq(m->builds, 1);
+	expect_ok(tdxc_td_close(&rig->td, &rig->diag));
+	ck_assert_uint_eq(m->builds, 0);
+	finish();
+}
+END_TEST
+
 START_TEST(a_keyid_that_the_module_calls_not_free_is_not_tried_again)
 {
 	up_new(&shapes[0], 1);
@@ -1515,6 +1550,8 @@ static Suite *suite(void)
 		       next_names_a_cpu_that_is_online_or_what_is_missing);
 	tcase_add_test(steps, each_function_wants_its_step);
 	tcase_add_test(steps, a_configuration_that_lacks_something_is_refused);
+	tcase_add_test(steps, without_a_module_nothing_is_lent_or_lost);
+	tcase_add_test(steps, updates_are_kept_out_until_finalize_or_close);
 	tcase_add_test(steps, every_step_has_a_name);
 	suite_add_tcase(s, steps);
 	return s;

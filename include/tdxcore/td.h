@@ -315,7 +315,7 @@ enum tdxc_td_exit_kind {
 	TDXC_EXIT_VIOLATION, /**< EPT violation: see the fault members. */
 	TDXC_EXIT_VMCALL,    /**< TDG.VP.VMCALL: R10 and R11 say what. */
 	TDXC_EXIT_INTERRUPT, /**< External interrupt, NMI, or SMI. */
-	TDXC_EXIT_OTHER,     /**< Another exit reason; see @ref reason. */
+	TDXC_EXIT_OTHER, /**< Another exit reason; see tdxc_td_exit::reason. */
 	TDXC_EXIT_VCPU_DEAD, /**< This vCPU is disabled. */
 	TDXC_EXIT_TD_DEAD,   /**< The TD is dead: tear it down. */
 };
