@@ -213,6 +213,9 @@ static int take_promote(struct tdxc_take_ *t, struct tdxc_iter *it)
 
 	if (take_is_full(t))
 		return TAKE_FULL;
+	if (t->visits < TDXC_ENTRIES)
+		return TDXC_E_AGAIN;
+	t->visits -= TDXC_ENTRIES;
 	err = tdxc_promote_(&m, &at);
 	if (err == TDXC_E_IO)
 		return TDXC_E_IO;

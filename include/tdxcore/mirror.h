@@ -22,7 +22,9 @@
  * 3 the owner does not allocate, sleep, yield or leave its read-side section. A
  * fault that meets a frozen entry leaves and is retried. Entries of the direct
  * root are changed in the same way, without an external tree, wherever a
- * concurrent invalidation could be missed otherwise.
+ * concurrent invalidation could be missed otherwise. A table is unlinked with
+ * all its entries frozen, and they stay so: a walk that is still inside looks
+ * again from the root.
  *
  * Locks. The lock is the caller's. Every operation is told how it is held and
  * asks the port (`lock_held`): *shared*, beside any number of others, or
