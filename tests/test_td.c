@@ -74,7 +74,7 @@ static void expect_nothing_left(void)
 static void expect_ok(int err)
 {
 	ck_assert_msg(err == TDXC_OK, "%s: %s %s %#llx", tdxc_err_name(err),
-		      tdxc_td_step_name(rig->td.step),
+		      tdxc_td_step_name((enum tdxc_td_step)rig->td.step),
 		      tdxc_leaf_name(rig->diag.rax),
 		      (unsigned long long)rig->diag.status);
 }
