@@ -34,6 +34,8 @@ int cli_plan(int argc, char **argv);
 int cli_decode(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_hotplug(int argc, char **argv);
+int cli_coherence(int argc, char **argv);
 
 /*
  * -h, --help, --usage and --version. A command's argp makes this a child and

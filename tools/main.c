@@ -18,6 +18,10 @@ static const struct cli_command commands[] = {
 	 cli_decode},
 	{"replay", "make recorded requests again, on the software TDX module",
 	 cli_replay},
+	{"hotplug", "say what a memory or CPU hotplug event means under TDX",
+	 cli_hotplug},
+	{"coherence", "say who flushes caches where a kernel ends",
+	 cli_coherence},
 	{"run", "run TDs on the software TDX platform, as a scenario says",
 	 cli_run},
 };
