@@ -163,6 +163,12 @@ static const struct refusal refusals[] = {
 	{"td a\nhost a delete-slot\n", 2,
 	 "expected a number from 0 to 0 for the slot"},
 	{"td a slots 4\nhost a delete-slot 4\n", 2, "from 0 to 3"},
+	{"td a\nhost a migrate\n", 2,
+	 "expected migrate in a parallel, beside what the guest does"},
+	{"td a\nrepeat 2\nhost a migrate\nend\n", 3,
+	 "expected migrate in a parallel, beside what the guest does"},
+	{"td a\ntd b\nparallel\nguest b touch all\nhost a migrate\nend\n", 5,
+	 "expected a guest statement of a at the same time"},
 	{"td a\nhost a migrate all\n", 2,
 	 "expected times N or may-fail, found \"all\""},
 	{"td a\nhost a balloon all pages 4K\n", 2,
@@ -355,8 +361,6 @@ static const struct meaning meanings[] = {
 	 2 * MIB, 4 * MIB, 4096, 0, 1, false},
 	{"host a zap-shared all", SCENARIO_HOST, SCENARIO_ZAP_SHARED, 0, GIB,
 	 4096, 0, 1, false},
-	{"host a migrate times 1000000", SCENARIO_HOST, SCENARIO_MIGRATE, 0, 0,
-	 4096, 0, 1000000, false},
 	{"audit", SCENARIO_AUDIT, 0, 0, 0, 0, 0, 1, false},
 	{"teardown a", SCENARIO_TEARDOWN, 0, 0, 0, 0, 0, 1, false},
 	{"inject off", SCENARIO_INJECT, SCENARIO_INJECT_OFF, 0, 0, 0, 0, 1,
@@ -443,13 +447,15 @@ START_TEST(blocks_know_their_ends)
 	struct scenario s;
 
 	parse_good("td a vcpus 5\nrepeat 3\nparallel\nguest a write 0..1M\n"
-		   "host a migrate\nguest a touch 1M..2M\nend\n"
+		   "host a migrate times 1000000\nguest a touch 1M..2M\nend\n"
 		   "td b\nteardown b\nend\n",
 		   &s);
 	ck_assert_uint_eq(s.statements[1].other, 8 + 1);
 	ck_assert_uint_eq(s.statements[9].other, 1);
 	ck_assert_uint_eq(s.statements[2].other, 6);
 	ck_assert_uint_eq(s.statements[6].other, 2);
+	ck_assert_int_eq(s.statements[4].what.host, SCENARIO_MIGRATE);
+	ck_assert_uint_eq(s.statements[4].times, 1000000);
 	ck_assert_uint_eq(s.statements[3].first_vcpu, 0);
 	ck_assert_uint_eq(s.statements[3].nr_vcpus, 2);
 	ck_assert_uint_eq(s.statements[5].first_vcpu, 2);

@@ -165,6 +165,11 @@ static uint32_t parts_of(const struct scenario_statement *st)
 	return st->kind == SCENARIO_GUEST ? st->nr_vcpus : 1;
 }
 
+static bool is_migrate(const struct scenario_statement *st)
+{
+	return st->kind == SCENARIO_HOST && st->what.host == SCENARIO_MIGRATE;
+}
+
 static size_t make_parts(struct play *p, const struct scenario_statement *first,
 			 size_t nr, struct part *parts)
 {
@@ -183,11 +188,20 @@ static size_t make_parts(struct play *p, const struct scenario_statement *first,
 		}
 		/* However short the guests are, each of their vCPUs is asked to
 		 * move before it enters. */
-		if (first[i].kind == SCENARIO_HOST &&
-		    first[i].what.host == SCENARIO_MIGRATE)
+		if (is_migrate(&first[i]))
 			play_migrate(p, &first[i], &random);
 	}
 	return n;
+}
+
+static void look_at_migrate(struct play *p, const struct scenario_statement *st)
+{
+	struct play_td *td = &p->tds[st->td];
+
+	if (!is_migrate(st) || !play_goes_on(p) || !play_td_lives(td))
+		return;
+	if (tdxc_xchg(&td->moved, 0) == 0 && play_moved(td) == 0)
+		play_wrong(p, st->line, "TD %s: no vCPU moved", td->def->name);
 }
 
 static bool all_live(struct play *p, const struct scenario_statement *first,
@@ -244,6 +258,8 @@ void play_together(struct play *p, const struct scenario_statement *first,
 						 __ATOMIC_RELEASE);
 	}
 	join_all(parts, room);
+	for (i = 0; i < nr; i++)
+		look_at_migrate(p, &first[i]);
 	for (i = 0; i < nr; i++)
 		play_td_look(p, &p->tds[first[i].td], first, nr);
 	play_count_quarantined(p);

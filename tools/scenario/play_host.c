@@ -248,15 +248,14 @@ void play_migrate(struct play *p, const struct scenario_statement *st,
 			td->vm, i, (uint32_t)(play_random(random) % cpus));
 }
 
-static bool all_moved(const struct play_td *td)
+uint32_t play_moved(const struct play_td *td)
 {
+	uint32_t nr = 0;
 	uint32_t i;
 
-	for (i = 0; i < td->def->vcpus; i++) {
-		if (tdxc_load_acquire(&td->vm->vcpus[i].move_to) != 0)
-			return false;
-	}
-	return true;
+	for (i = 0; i < td->def->vcpus; i++)
+		nr += tdxc_load_acquire(&td->vm->vcpus[i].move_to) == 0;
+	return nr;
 }
 
 /* As often as asked, but no longer than guests run. */
@@ -267,9 +266,12 @@ static void do_migrate(struct act *a)
 	uint64_t i;
 
 	for (i = 1; i < a->st->times; i++) {
-		for (waited = 0; waited < PATIENCE && !all_moved(a->td);
+		for (waited = 0;
+		     waited < PATIENCE && play_moved(a->td) < a->td->def->vcpus;
 		     waited++)
 			(void)sched_yield();
+		if (play_moved(a->td) > 0)
+			tdxc_store_release(&a->td->moved, 1);
 		if (tdxc_load_acquire(&a->p->guests) == 0)
 			return;
 		play_migrate(a->p, a->st, &random);

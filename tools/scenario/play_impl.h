@@ -22,6 +22,7 @@ struct play_td {
 	uint32_t *stamps;
 	uint8_t *is_shared;
 	size_t nr_pages;
+	uint64_t moved;	  /* atomic: 1, a vCPU that was asked to move did */
 	bool may_be_dead; /* a statement that may fail did it */
 };
 
@@ -94,9 +95,10 @@ void play_guest(struct play *p, const struct scenario_statement *st,
 		uint32_t index);
 /* alone: nothing else happens, so that effects can be looked at. */
 void play_host(struct play *p, const struct scenario_statement *st, bool alone);
-/* Ask each vCPU to go on elsewhere. */
+/* Ask each vCPU to go on elsewhere; how many did. */
 void play_migrate(struct play *p, const struct scenario_statement *st,
 		  uint64_t *random);
+uint32_t play_moved(const struct play_td *td);
 
 void play_inject(struct play *p, const struct scenario_statement *st);
 void play_audit(struct play *p, size_t line);

@@ -70,21 +70,37 @@ static int close_block(struct scenario *s, struct blocks *blocks, size_t i,
 	return MAP_OK;
 }
 
+static bool is_migrate(const struct scenario_statement *st)
+{
+	return st->kind == SCENARIO_HOST && st->what.host == SCENARIO_MIGRATE;
+}
+
+static bool is_in_parallel(const struct scenario *s,
+			   const struct blocks *blocks)
+{
+	return blocks->nr > 0 &&
+	       s->statements[blocks->at[blocks->nr - 1]].kind ==
+		       SCENARIO_PARALLEL;
+}
+
 /* What may stand where. */
 static int check_place(const struct scenario *s, const struct blocks *blocks,
 		       size_t i, const struct scenario_reader *r)
 {
 	const struct scenario_statement *st = &s->statements[i];
 
+	if (is_migrate(st) && !is_in_parallel(s, blocks))
+		return REFUSE(r, st,
+			      "expected migrate in a parallel, beside "
+			      "what the guest does");
 	if (blocks->nr == 0 || st->kind == SCENARIO_END)
 		return MAP_OK;
 	if (st->kind == SCENARIO_EXPECT)
 		return REFUSE(r, st,
 			      "expected expect outside of repeat and parallel: "
 			      "it holds at the end of the scenario");
-	if (s->statements[blocks->at[blocks->nr - 1]].kind ==
-		    SCENARIO_PARALLEL &&
-	    st->kind != SCENARIO_GUEST && st->kind != SCENARIO_HOST)
+	if (is_in_parallel(s, blocks) && st->kind != SCENARIO_GUEST &&
+	    st->kind != SCENARIO_HOST)
 		return REFUSE(r, st,
 			      "expected guest, host or end in a parallel");
 	return MAP_OK;
@@ -226,6 +242,24 @@ static int divide_vcpus(struct scenario *s, size_t begin, size_t first,
 	return MAP_OK;
 }
 
+/* vCPUs move on their way into the guest. */
+static int check_migrate(const struct scenario *s, size_t begin, size_t migrate,
+			 const struct scenario_reader *r)
+{
+	const struct scenario_statement *st = s->statements;
+	size_t i;
+
+	for (i = begin + 1; i < st[begin].other; i++) {
+		if (st[i].kind == SCENARIO_GUEST && st[i].td == st[migrate].td)
+			return MAP_OK;
+	}
+	return REFUSE(
+		r, &st[migrate],
+		"expected a guest statement of %s at the same time: vCPUs "
+		"that do not run do not move",
+		s->tds[st[migrate].td].name);
+}
+
 static int check_parallel(struct scenario *s, size_t begin,
 			  const struct scenario_reader *r)
 {
@@ -240,6 +274,8 @@ static int check_parallel(struct scenario *s, size_t begin,
 	for (i = begin + 1; i < st[begin].other && err == MAP_OK; i++) {
 		if (st[i].kind == SCENARIO_GUEST && st[i].nr_vcpus == 0)
 			err = divide_vcpus(s, begin, i, r);
+		if (is_migrate(&st[i]))
+			err = check_migrate(s, begin, i, r);
 	}
 	return err == MAP_OK ? check_collisions(s, begin, r) : err;
 }
