@@ -220,8 +220,6 @@ void tdxc_sept_remove(struct tdxc_sept *sept,
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		entries[i].removed = false;
 	if (tdxc_sept_stage_(sept) == TDXC_SEPT_RUN) {
 		remove_live(sept, entries, n);
 		return;

@@ -302,6 +302,23 @@ START_TEST(clflush_comes_before_lending_where_it_is_needed)
 }
 END_TEST
 
+START_TEST(clflush_comes_before_the_pages_of_a_demotion)
+{
+	const struct sept_rig_options options = {.clflush = true,
+						 .dynamic_pamt = _i == 1};
+	struct tdxc_external_change demote;
+	uint64_t pa;
+
+	sept_rig_up(&rig, &options);
+	pa = sept_rig_fill(&rig, GFN, 2, 1);
+	rig.nr_flushed = 0;
+	demote = sept_rig_demote(GFN, 2, pa, sept_rig_table_page(&rig));
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &demote), TDXC_OK);
+	ck_assert_uint_eq(rig.nr_flushed, _i == 1 ? 1 + 2 : 1);
+	down();
+}
+END_TEST
+
 /* ---- Dynamic PAMT ---- */
 
 START_TEST(without_a_pair_nothing_is_lent_and_nothing_remains)
@@ -449,11 +466,14 @@ START_TEST(a_promotion_is_one_call_three_in_a_running_td_and_a_write_back)
 	ck_assert_uint_eq(rig.freed[0], table);
 	ck_assert_uint_eq(rig.sept.counts.promoted, 1);
 	if (dynamic(_i)) {
-		struct tdxc_pamt_page last;
+		struct tdxc_pamt_page page;
 
 		ck_assert_uint_eq(rig.cache[0].cache.count, pages + 2);
-		ck_assert(tdxc_pamt_cache_take(&rig.cache[0].cache, &last));
-		ck_assert(last.was_private);
+		for (uint32_t i = 0; i < 2; i++) {
+			ck_assert(tdxc_pamt_cache_take(&rig.cache[0].cache,
+						       &page));
+			ck_assert(page.was_private);
+		}
 		ck_assert(!pamt_rig_module_has_pair(&rig.p, pa));
 	}
 	down();
@@ -731,6 +751,41 @@ START_TEST(previous_epoch_busy_is_answered_by_all_out_and_one_track_more)
 }
 END_TEST
 
+#define MANY 70u
+
+static _Alignas(64) struct tdxc_sept_vcpu many[MANY];
+static uint32_t told[MANY];
+
+static void leave_when_told(struct sept_rig *r, uint32_t vcpu)
+{
+	(void)r;
+	told[vcpu]++;
+	many[vcpu].sequence++;
+}
+
+/* More than are told together. Odd ones are inside, by their sequence. */
+START_TEST(every_vcpu_that_is_inside_is_told_once_however_many_there_are)
+{
+	struct tdxc_seamcall_diag diag;
+
+	up(false);
+	sept_rig_run(&rig);
+	memset(many, 0, sizeof(many));
+	memset(told, 0, sizeof(told));
+	for (uint32_t i = 0; i < MANY; i++)
+		many[i].sequence = 10 + i % 2;
+	rig.sept.config.vcpus = many;
+	rig.sept.config.nr_vcpus = MANY;
+	rig.deaf = true;
+	rig.on_kick = leave_when_told;
+	ck_assert_int_eq(tdxc_sept_track(&rig.sept, &diag), TDXC_OK);
+	for (uint32_t i = 0; i < MANY; i++)
+		ck_assert_uint_eq(told[i], i % 2);
+	ck_assert_uint_eq(rig.nr_relaxes, 0);
+	down();
+}
+END_TEST
+
 /* Another CPU: it makes the TRACK while this one waits. */
 static uint64_t others_track;
 
@@ -876,6 +931,8 @@ static TCase *lend_tests(void)
 	tcase_add_test(tc, a_change_that_is_none_of_the_five_is_refused);
 	tcase_add_loop_test(tc, clflush_comes_before_lending_where_it_is_needed,
 			    0, 2);
+	tcase_add_loop_test(tc, clflush_comes_before_the_pages_of_a_demotion, 0,
+			    2);
 	tcase_add_test(tc, without_a_pair_nothing_is_lent_and_nothing_remains);
 	tcase_add_test(tc,
 		       a_large_page_over_a_range_in_use_at_4k_is_not_supported);
@@ -922,6 +979,9 @@ static TCase *track_tests(void)
 	tcase_add_test(
 		tc,
 		previous_epoch_busy_is_answered_by_all_out_and_one_track_more);
+	tcase_add_test(
+		tc,
+		every_vcpu_that_is_inside_is_told_once_however_many_there_are);
 	tcase_add_test(tc, a_track_that_began_later_is_shared);
 	tcase_add_test(tc, a_track_that_had_begun_before_is_not);
 	tcase_add_test(tc, the_wait_for_another_cpus_track_is_bounded);

@@ -512,6 +512,26 @@ START_TEST(a_table_that_a_failed_demotion_may_have_written_to_is_not_returned)
 }
 END_TEST
 
+/* Which of the two the guest has is known to the module alone. */
+START_TEST(a_relocation_that_goes_wrong_loses_both_pages)
+{
+	static const uint64_t leaves[] = {TDXC_MEM_PAGE_RELOCATE,
+					  TDXC_PHYMEM_PAGE_WBINVD};
+	struct scene s;
+
+	memset(&s, 0, sizeof(s));
+	s.op = RELOCATE;
+	s.run = true;
+	begin(&s);
+	of_leaf(leaves[_i], kinds[REFUSED].status, 1);
+	ck_assert_int_eq(perform(&s), TDXC_E_IO);
+	ck_assert_uint_eq(rig.quarantine.count, 2);
+	ck_assert(is_lost(s.pages[0]));
+	ck_assert(is_lost(s.pages[1]));
+	sept_rig_down(&rig);
+}
+END_TEST
+
 /* The first one is what all else came of. */
 START_TEST(the_first_failure_is_the_one_that_is_told)
 {
@@ -576,6 +596,8 @@ int main(void)
 		tc,
 		a_table_that_a_failed_demotion_may_have_written_to_is_not_returned,
 		0, 2);
+	tcase_add_loop_test(tc, a_relocation_that_goes_wrong_loses_both_pages,
+			    0, 2);
 	tcase_add_test(tc, the_first_failure_is_the_one_that_is_told);
 	tcase_add_test(tc, the_guarded_retry_does_not_wait_for_ever);
 	suite_add_tcase(s, tc);

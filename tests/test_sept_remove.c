@@ -660,6 +660,23 @@ START_TEST(a_removal_that_stays_busy_is_undone)
 }
 END_TEST
 
+/* What cannot be unblocked is lost, so that is tried longer. */
+START_TEST(an_unblock_that_is_busy_for_a_while_is_no_loss)
+{
+	up(false);
+	(void)prepare(TDXC_SEPT_RUN, 1, 1);
+	rig.fault = (struct sept_rig_fault){3, BUSY, SEPT_RIG_ALWAYS, false, 0,
+					    0, 0};
+	rig.of_leaf = (struct sept_rig_fault){
+		1, BUSY, 20, false, 0, TDXC_MEM_RANGE_UNBLOCK, 0};
+	tdxc_sept_remove(&rig.sept, entries, 1);
+	ck_assert_int_eq(entries[0].status, TDXC_E_BUSY);
+	ck_assert_int_eq(sept_rig_state(&rig, GFN, 1), SEPT_RIG_PENDING);
+	ck_assert_uint_eq(rig.quarantine.count, 0);
+	down();
+}
+END_TEST
+
 /* H2: a page that is lost keeps what is known of it, one that is back none. */
 START_TEST(H2_a_removal_that_cannot_be_undone_is_lost_and_taken_on_later)
 {
@@ -883,6 +900,7 @@ static TCase *busy_tests(void)
 	tcase_add_test(
 		tc, H5_a_tdr_that_is_held_for_good_is_busy_and_changes_nothing);
 	tcase_add_loop_test(tc, a_removal_that_stays_busy_is_undone, 0, 2);
+	tcase_add_test(tc, an_unblock_that_is_busy_for_a_while_is_no_loss);
 	tcase_add_test(
 		tc,
 		H2_a_removal_that_cannot_be_undone_is_lost_and_taken_on_later);
