@@ -522,6 +522,304 @@ START_TEST(a_teardown_costs_no_call_more_than_it_must)
 }
 END_TEST
 
+/* --- calls that fail -------------------------------------------------------
+ */
+
+#define BUSY	    0x8000020000000000ull
+#define FATAL	    0xC000010000000000ull /* OPERAND_INVALID */
+#define TD_FATAL    0xE000000000000000ull
+#define EPOCH_BUSY  0x8000020100000000ull
+#define INTERRUPTED 0x8000000300000000ull
+
+static struct tdxc_sim_fault_rule rule;
+
+static void fail_with(uint64_t leaf, uint64_t status, uint64_t most)
+{
+	rule = (struct tdxc_sim_fault_rule){.leaf = (uint32_t)leaf,
+					    .per_million = 1000000,
+					    .most = most,
+					    .value = status};
+	tdxc_sim_host_faults(&host, &rule, 1, 3);
+}
+
+static uint64_t quarantined(void)
+{
+	return tdxc_sim_host_count(&host, TDXC_SIM_PAGE_QUARANTINED);
+}
+
+/* H6: busy as long as the guarded retry is not made; then it goes. */
+START_TEST(h6_a_removal_gets_through_a_module_that_is_busy)
+{
+	static const uint64_t leaves[] = {TDXC_MEM_RANGE_BLOCK, TDXC_MEM_TRACK,
+					  TDXC_MEM_PAGE_REMOVE};
+	uint64_t at = LOW + 16 * MIB;
+
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 64 * KIB, 2});
+	fail_with(leaves[_i], BUSY, TDXC_ATTEMPTS_BUSY);
+	ck_assert_int_eq(tdxc_sim_vmm_balloon(vm, at, 64 * KIB), TDXC_OK);
+	tdxc_sim_host_no_faults(&host);
+	ck_assert_uint_eq(rule.hits, TDXC_ATTEMPTS_BUSY);
+	ck_assert_uint_eq(vm->sept.counts.guarded, 1);
+	ck_assert_uint_eq(quarantined(), 0);
+}
+END_TEST
+
+/* H7: a vCPU that cannot get in is outside for whoever waits for that. */
+START_TEST(h7_a_vcpu_that_finds_the_module_busy_does_not_hold_a_removal_up)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, LOW + 4 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+	uint64_t at = LOW + 16 * MIB;
+
+	RUN(1, {TDXC_SIM_GUEST_WRITE, at, 64 * KIB, 2});
+	fail_with(TDXC_VP_ENTER, BUSY, 0);
+	rule.per_million = 950000;
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 0, script, COUNT(script)),
+			 TDXC_OK);
+	ck_assert_int_eq(tdxc_sim_vmm_balloon(vm, at, 64 * KIB), TDXC_OK);
+	tdxc_sim_vmm_stop(vm, 0);
+	ck_assert_int_eq(tdxc_sim_vmm_join(vm, 0).result, TDXC_SIM_GUEST_DONE);
+	tdxc_sim_host_no_faults(&host);
+}
+END_TEST
+
+/* H20: a page of 2 MiB must not appear over frames that are being converted. */
+START_TEST(h20_half_of_a_large_page_is_converted_under_faults_on_the_other_half)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, LOW + 17 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_VERIFY, LOW + 17 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+	uint64_t at = LOW + 16 * MIB;
+
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 0, script, COUNT(script)),
+			 TDXC_OK);
+	for (uint64_t i = 0; i < 30; i++) {
+		uint64_t part = at + i % 3 * 128 * KIB;
+
+		ck_assert_int_eq(
+			tdxc_sim_vmm_convert(vm, part, 256 * KIB, i % 2 == 1),
+			TDXC_OK);
+		ck_assert_uint_ne(
+			tdxc_sim_vmm_level(vm, at, true) == 2 && i % 2 == 0, 1);
+	}
+	tdxc_sim_vmm_stop(vm, 0);
+	ck_assert_int_eq(tdxc_sim_vmm_join(vm, 0).result, TDXC_SIM_GUEST_DONE);
+}
+END_TEST
+
+/* H21: TDs come and go beside one that runs. */
+START_TEST(h21_a_td_runs_on_while_others_are_built_and_taken_down)
+{
+	static const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, LOW + 4 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_VERIFY, LOW + 4 * MIB, 64 * KIB, 2},
+		{TDXC_SIM_GUEST_LOOP, 0, 0, 0}};
+	struct tdxc_sim_vmm_config c = usual();
+	int err;
+
+	c.nr_vcpus = 8;
+	ck_assert_int_eq(tdxc_sim_vmm_start(vm, 0, script, COUNT(script)),
+			 TDXC_OK);
+	for (int i = 0; i < 5; i++) {
+		struct tdxc_sim_vmm *other =
+			tdxc_sim_vmm_create(&host, &c, &err);
+
+		ck_assert_msg(other != NULL, "err %d", err);
+		ck_assert_int_eq(tdxc_sim_vmm_destroy(other, NULL), TDXC_OK);
+	}
+	tdxc_sim_vmm_stop(vm, 0);
+	ck_assert_int_eq(tdxc_sim_vmm_join(vm, 0).result, TDXC_SIM_GUEST_DONE);
+}
+END_TEST
+
+START_TEST(too_little_memory_fails_an_operation_and_nothing_else)
+{
+	uint64_t at = LOW + 16 * MIB;
+
+	for (uint64_t n = 1; n < 40; n++) {
+		int err;
+
+		host.fail_pages = n;
+		err = tdxc_sim_vmm_populate(vm, at, 2 * MIB, true);
+		if (err == TDXC_OK)
+			err = tdxc_sim_vmm_demote(vm, at);
+		ck_assert(err == TDXC_OK || err == TDXC_E_NOMEM);
+		host.fail_pages = 0;
+		compare();
+	}
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 4 * MIB, 1},
+	    {TDXC_SIM_GUEST_VERIFY, at, 4 * MIB, 1});
+}
+END_TEST
+
+struct failure {
+	uint64_t leaf;
+	int (*work)(uint64_t gpa);
+	uint64_t lost; /* pages of 4K that are never the host's again */
+};
+
+static int balloon_it(uint64_t gpa)
+{
+	return tdxc_sim_vmm_balloon(vm, gpa, 2 * MIB);
+}
+
+static int demote_it(uint64_t gpa)
+{
+	return tdxc_sim_vmm_demote(vm, gpa);
+}
+
+static int convert_part(uint64_t gpa)
+{
+	return tdxc_sim_vmm_convert(vm, gpa, 64 * KIB, false);
+}
+
+static int map_next(uint64_t gpa)
+{
+	return tdxc_sim_vmm_populate(vm, gpa + 2 * MIB, 2 * MIB, true);
+}
+
+static const struct failure failures[] = {
+	{TDXC_MEM_RANGE_BLOCK, balloon_it, 0},
+	{TDXC_MEM_TRACK, balloon_it, 0},
+	{TDXC_MEM_PAGE_REMOVE, balloon_it, 0},
+	{TDXC_PHYMEM_PAGE_WBINVD, balloon_it, 512},
+	/* H14: then it is large in the mirror too, or the VM is dead. */
+	{TDXC_MEM_PAGE_DEMOTE, demote_it, 0},
+	{TDXC_MEM_PAGE_DEMOTE, convert_part, 0},
+	{TDXC_MEM_PAGE_AUG, map_next, 0},
+};
+
+/* What nobody can mend stops the VM, is named, and is never handed back. */
+START_TEST(a_failure_that_means_anything_kills_the_vm_and_leaks_on_purpose)
+{
+	const struct tdxc_sim_host_config config = {.seed = 1};
+	const struct tdxc_sim_vmm_config c = usual();
+	const struct failure *f = &failures[_i];
+	uint64_t at = LOW + 16 * MIB;
+	struct tdxc_sim_vmm_result r;
+	int err;
+
+	host_up(&config);
+	boot(&c);
+	RUN(0, {TDXC_SIM_GUEST_WRITE, at, 2 * MIB, 2});
+	fail_with(f->leaf, FATAL, 1);
+	err = f->work(at);
+	tdxc_sim_host_no_faults(&host);
+	ck_assert_int_eq(err, TDXC_E_IO);
+	ck_assert_uint_eq(rule.hits, 1);
+	ck_assert_uint_ne(vm->dead, 0);
+	ck_assert_ptr_nonnull(vm->why);
+	ck_assert_uint_gt(host.quarantine.count, 0);
+	/* nothing is lent, no vCPU enters */
+	ck_assert_int_eq(
+		tdxc_sim_vmm_populate(vm, LOW + 8 * MIB, 4 * KIB, true),
+		TDXC_E_IO);
+	r = tdxc_sim_vmm_run(vm, 1,
+			     (const struct tdxc_sim_guest_op[]){
+				     {TDXC_SIM_GUEST_READ, LOW, 8, 0}},
+			     1);
+	ck_assert_int_eq(r.result, TDXC_SIM_GUEST_STUCK);
+	ck_assert_int_eq(r.err, TDXC_E_IO);
+	check_host();
+	halt(TDXC_E_IO);
+	ck_assert_uint_ge(quarantined(), f->lost);
+	ck_assert_uint_eq(tdxc_sim_host_count(&host, TDXC_SIM_PAGE_LENT), 0);
+	power_off();
+}
+END_TEST
+
+/* --- each call of a life fails once ----------------------------------------
+ */
+
+/* A VM's whole life; errors are followed, not judged. */
+static void live(void)
+{
+	const struct tdxc_sim_vmm_config c = usual();
+	uint64_t at = LOW + 2 * MIB;
+	const struct tdxc_sim_guest_op script[] = {
+		{TDXC_SIM_GUEST_WRITE, at, 16 * KIB, 1},
+		{TDXC_SIM_GUEST_SHARE, at, 8 * KIB, 0},
+		{TDXC_SIM_GUEST_WRITE, at | SHARED, 4 * KIB, 1},
+		{TDXC_SIM_GUEST_VERIFY, at | SHARED, 4 * KIB, 1},
+		{TDXC_SIM_GUEST_VERIFY, at + 8 * KIB, 8 * KIB, 1},
+	};
+	struct tdxc_sim_vmm_result r;
+	uint64_t removed;
+	int err;
+
+	vm = tdxc_sim_vmm_create(&host, &c, &err);
+	if (!vm)
+		return;
+	if (tdxc_sim_vmm_add_image(vm, LOW, 4 * KIB, 7, true) == TDXC_OK &&
+	    tdxc_sim_vmm_finalize(vm) == TDXC_OK) {
+		r = tdxc_sim_vmm_run(vm, 0, script, COUNT(script));
+		/* no byte of a guest that lives is lost */
+		ck_assert_int_ne(r.result, TDXC_SIM_GUEST_WRONG);
+		ck_assert_int_ne(r.result, TDXC_SIM_GUEST_STALE);
+		(void)tdxc_sim_vmm_relocate(vm, at + 12 * KIB);
+		(void)tdxc_sim_vmm_populate(vm, at + 2 * MIB, 2 * MIB, true);
+		(void)tdxc_sim_vmm_demote(vm, at + 2 * MIB);
+		(void)tdxc_sim_vmm_promote(vm, at + 2 * MIB);
+		(void)tdxc_sim_vmm_balloon(vm, at, 4 * MIB);
+		(void)tdxc_sim_vmm_remove_tables(vm, LOW, 64 * MIB, &removed);
+	}
+	(void)tdxc_sim_vmm_destroy(vm, NULL);
+	vm = NULL;
+}
+
+static uint64_t calls_of_a_life(void)
+{
+	const struct tdxc_sim_host_config config = {.gib = 1, .seed = 1};
+	uint64_t calls;
+
+	host_up(&config);
+	calls = tdxc_sim_port_all_calls(&host.port);
+	live();
+	calls = tdxc_sim_port_all_calls(&host.port) - calls;
+	power_off();
+	return calls;
+}
+
+/* Of calls that are made to fail; 1 when the scale is large enough. */
+#define STRIDE 48u
+
+static uint64_t stride(void)
+{
+	const char *scale = getenv("TDXC_TEST_SCALE");
+	uint64_t n = scale ? strtoull(scale, NULL, 0) : 1;
+
+	return n == 0 || n > STRIDE ? 1 : STRIDE / n;
+}
+
+START_TEST(whichever_call_fails_every_page_is_accounted_for)
+{
+	static const uint64_t statuses[] = {FATAL, TD_FATAL, BUSY, EPOCH_BUSY,
+					    INTERRUPTED};
+	const struct tdxc_sim_host_config config = {
+		.gib = 1, .seed = 1, .limits = {{1, 2, 2, 2}}};
+	uint64_t calls = calls_of_a_life();
+	uint64_t first = 1 + (uint64_t)_i * stride() / COUNT(statuses);
+
+	ck_assert_uint_gt(calls, 100);
+	host_up(&config);
+	for (uint64_t n = first; n <= calls; n += stride()) {
+		rule = (struct tdxc_sim_fault_rule){
+			.leaf = TDXC_SIM_FAULT_ANY_LEAF,
+			.nth = n,
+			.value = statuses[_i]};
+		tdxc_sim_host_faults(&host, &rule, 1, 3);
+		live();
+		tdxc_sim_host_no_faults(&host);
+		check_host();
+		ck_assert_uint_eq(
+			tdxc_sim_host_count(&host, TDXC_SIM_PAGE_LENT), 0);
+	}
+	power_off();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("vmm");
@@ -550,6 +848,18 @@ static Suite *make_suite(void)
 		tc,
 		h9_a_slot_can_be_deleted_and_restored_under_a_faulting_guest);
 	tcase_add_test(tc, a_vcpu_goes_on_on_another_processor);
+	tcase_add_loop_test(tc, h6_a_removal_gets_through_a_module_that_is_busy,
+			    0, 3);
+	tcase_add_test(
+		tc,
+		h7_a_vcpu_that_finds_the_module_busy_does_not_hold_a_removal_up);
+	tcase_add_test(
+		tc,
+		h20_half_of_a_large_page_is_converted_under_faults_on_the_other_half);
+	tcase_add_test(tc,
+		       h21_a_td_runs_on_while_others_are_built_and_taken_down);
+	tcase_add_test(tc,
+		       too_little_memory_fails_an_operation_and_nothing_else);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("machines");
 	tcase_add_loop_test(tc, the_same_happens_on_every_machine, 0,
@@ -557,6 +867,12 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	tcase_add_loop_test(tc, a_teardown_costs_no_call_more_than_it_must, 0,
 			    2);
+	tcase_add_loop_test(
+		tc,
+		a_failure_that_means_anything_kills_the_vm_and_leaks_on_purpose,
+		0, (int)COUNT(failures));
+	tcase_add_loop_test(
+		tc, whichever_call_fails_every_page_is_accounted_for, 0, 5);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -84,6 +84,19 @@ static void expect_pamt_page(struct checker *c, uint64_t pa)
 		complain(c, "a page serves Dynamic PAMT that is another's", pa);
 }
 
+/* Pages handed to a DEMOTE that failed: the library alone knows which. */
+static void check_lost_pairs(struct checker *c)
+{
+	const struct tdxc_sept_quarantine *q = &c->host->quarantine;
+
+	for (uint32_t i = 0; i < q->room; i++) {
+		if (q->lost[i].state != 1 || q->lost[i].use != TDXC_SEPT_PAIR)
+			continue;
+		expect_pamt_page(c, q->lost[i].pa);
+		tdxc_sim_host_quarantine(c->host, 1, q->lost[i].pa);
+	}
+}
+
 static void check_pairs(struct checker *c)
 {
 	struct tdxc_sim_host *host = c->host;
@@ -126,6 +139,7 @@ static void check_all(struct checker *c)
 		check_block(c, &host->blocks[i]);
 	tdxc_sim_machine_end_call(&host->machine, 0);
 	check_pairs(c);
+	check_lost_pairs(c);
 	if (!c->what && c->pamt_pages != pamt_pages(host))
 		complain(c, "pages for Dynamic PAMT are missing",
 			 pamt_pages(host) - c->pamt_pages);
