@@ -14,6 +14,7 @@
  * private half, in random order. Faults find no table below the root.
  */
 #include <tdxcore/err.h>
+#include <tdxcore/hotplug.h>
 #include <tdxcore/iter.h>
 #include <tdxcore/mirror.h>
 #include <tdxcore/scan.h>
@@ -386,6 +387,73 @@ static void loop_scan(void)
 	must(found == nr_shared, "not all that is shared was found");
 }
 
+/* --- hotplug -------------------------------------------------------------- */
+
+#define NR_RANGES 1000u
+#define MIB	  0x100000ull
+
+/* 3 MiB of every 4 are TDX memory. */
+static struct tdxc_range ranges[NR_RANGES];
+static struct tdxc_hotplug_state platform;
+
+static void prepare_hotplug(void)
+{
+	uint64_t i;
+
+	for (i = 0; i < NR_RANGES; i++) {
+		ranges[i].start = MEMORY_PA + i * 4 * MIB;
+		ranges[i].end = ranges[i].start + 3 * MIB;
+	}
+	platform.abi = TDXC_ABI;
+	platform.tdx = TDXC_HOTPLUG_TDX_UP;
+	platform.cmrs = ranges;
+	platform.nr_cmrs = NR_RANGES;
+	platform.memory = ranges;
+	platform.nr_memory = NR_RANGES;
+}
+
+/* May this MiB go online? The part that is not TDX memory is written, too. */
+static inline void queries(bool call)
+{
+	uint64_t i;
+
+	for (i = 0; i < nr; i++) {
+		uint64_t mib = gfns[i] % (4 * NR_RANGES);
+		bool in = mib % 4 != 3;
+		struct tdxc_hotplug_verdict verdict = {
+			in ? TDXC_HOTPLUG_ALLOW : TDXC_HOTPLUG_REFUSE,
+			TDXC_HOTPLUG_NO_TDX, TDXC_HOTPLUG_ORDINARY, !in, false};
+		struct tdxc_range range = {MEMORY_PA + mib * MIB, 0};
+		struct tdxc_range part;
+		int err = TDXC_OK;
+
+		range.end = range.start + MIB;
+		part = range;
+		__asm__ volatile("" : : "r"(&range) : "memory");
+		if (call)
+			err = tdxc_hotplug_judge(&platform,
+						 TDXC_HOTPLUG_MEMORY_ONLINE,
+						 &range, &part, 1, &verdict);
+		else
+			OPAQUE(err);
+		__asm__ volatile("" : : "r"(&verdict), "r"(&part) : "memory");
+		must(err == TDXC_OK && verdict.nr == !in &&
+			     (verdict.answer == TDXC_HOTPLUG_ALLOW) == in &&
+			     part.start == range.start,
+		     "another verdict");
+	}
+}
+
+static void loop_hotplug(void)
+{
+	queries(true);
+}
+
+static void loop_hotplug_empty(void)
+{
+	queries(false);
+}
+
 /* ------------------------------------------------------------------------- */
 
 static const struct operation {
@@ -407,6 +475,8 @@ static const struct operation {
 	 expect_mapped},
 	{"zap_direct_4k", prepare_zap, loop_zap, loop_nothing, expect_zapped},
 	{"scan_4k", prepare_scan, loop_scan, loop_nothing, NULL},
+	{"hotplug_query", prepare_hotplug, loop_hotplug, loop_hotplug_empty,
+	 NULL},
 	{"seamcall_wrapper", NULL, loop_seamcall, loop_seamcall_empty, NULL},
 };
 

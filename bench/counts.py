@@ -29,6 +29,7 @@ LIMITS = {
     "fault_mirror_4k": 150,
     "populate_direct_4k": 13,
     "zap_direct_4k": 16,
+    "hotplug_query": 280,
     "scan_4k": 2.5,
 }
 N = 16384

@@ -56,12 +56,15 @@ int tdxc_hotplug_rule(enum tdxc_hotplug_reason reason,
 	return TDXC_OK;
 }
 
-/* Where the parts concerned go. */
+/* Where the parts concerned go; and the first part of the event that is not TDX
+ * memory, with the entry behind it, so that it is searched for once. */
 struct parts {
 	struct tdxc_range *out;
 	size_t room;
 	size_t nr;
 	bool more;
+	struct tdxc_range gap;
+	size_t behind;
 };
 
 /* False when there is no room, and no reason to look for more. */
@@ -105,8 +108,8 @@ static struct tdxc_range next_gap(const struct tdxc_range *list, size_t n,
 static void parts_outside(struct parts *p, const struct tdxc_range *list,
 			  size_t n, struct tdxc_range range)
 {
-	size_t i = tdxc_range_find(list, n, range.start);
-	struct tdxc_range gap = next_gap(list, n, &i, range);
+	struct tdxc_range gap = p->gap;
+	size_t i = p->behind;
 
 	while (!tdxc_range_is_empty(gap) && parts_add(p, gap)) {
 		range.start = gap.end;
@@ -153,24 +156,31 @@ static enum tdxc_hotplug_reason addition(const struct tdxc_hotplug_state *s,
 					  : TDXC_HOTPLUG_ADDED_POLICY;
 }
 
-/* The first MiB is in no CMR, so the block that holds it is never all TDX
- * memory, though it was there at boot. */
-static enum tdxc_hotplug_reason online(const struct tdxc_hotplug_state *s,
-				       struct tdxc_range range)
+/* Whether all that is not TDX memory lies in the first MiB. That is in no CMR,
+ * so the block that holds it is never all TDX memory, though it was there at
+ * boot. */
+static bool lacks_first_mib_only(const struct tdxc_hotplug_state *s,
+				 struct tdxc_range range)
 {
-	struct tdxc_range rest = range;
+	if (range.start >= FIRST_MIB_END)
+		return false;
+	range.start = FIRST_MIB_END;
+	return tdxc_range_is_empty(range) ||
+	       tdxc_range_list_covers(s->memory, s->nr_memory, range);
+}
 
+static enum tdxc_hotplug_reason online(const struct tdxc_hotplug_state *s,
+				       struct tdxc_range range, struct parts *p)
+{
 	if (s->tdx != TDXC_HOTPLUG_TDX_UP)
 		return TDXC_HOTPLUG_NOT_UP;
-	if (tdxc_range_list_covers(s->memory, s->nr_memory, range))
+	p->behind = tdxc_range_find(s->memory, s->nr_memory, range.start);
+	p->gap = next_gap(s->memory, s->nr_memory, &p->behind, range);
+	if (tdxc_range_is_empty(p->gap))
 		return TDXC_HOTPLUG_TDX_MEMORY;
 	if (has(s, TDXC_HOTPLUG_TRACK))
 		return TDXC_HOTPLUG_NOT_TDX_TRACKED;
-	if (range.start >= FIRST_MIB_END)
-		return TDXC_HOTPLUG_NOT_TDX_MEMORY;
-	rest.start = FIRST_MIB_END;
-	if (rest.start < rest.end &&
-	    !tdxc_range_list_covers(s->memory, s->nr_memory, rest))
+	if (!lacks_first_mib_only(s, range))
 		return TDXC_HOTPLUG_NOT_TDX_MEMORY;
 	return has(s, TDXC_HOTPLUG_KEEP_FIRST_MIB) ? TDXC_HOTPLUG_FIRST_MIB_KEPT
 						   : TDXC_HOTPLUG_FIRST_MIB;
@@ -178,7 +188,7 @@ static enum tdxc_hotplug_reason online(const struct tdxc_hotplug_state *s,
 
 static enum tdxc_hotplug_reason
 memory_reason(const struct tdxc_hotplug_state *s, enum tdxc_hotplug_event event,
-	      struct tdxc_range range)
+	      struct tdxc_range range, struct parts *p)
 {
 	if (s->tdx == TDXC_HOTPLUG_TDX_OFF)
 		return TDXC_HOTPLUG_NO_TDX;
@@ -188,7 +198,7 @@ memory_reason(const struct tdxc_hotplug_state *s, enum tdxc_hotplug_event event,
 	case TDXC_HOTPLUG_ACPI_REMOVE:
 		return removal(s, range);
 	case TDXC_HOTPLUG_MEMORY_ONLINE:
-		return online(s, range);
+		return online(s, range, p);
 	case TDXC_HOTPLUG_MEMORY_OFFLINE:
 		return TDXC_HOTPLUG_GOES_OFFLINE;
 	default:
@@ -242,7 +252,7 @@ int tdxc_hotplug_judge(const struct tdxc_hotplug_state *state,
 		       const struct tdxc_range *range, struct tdxc_range *out,
 		       size_t room, struct tdxc_hotplug_verdict *verdict)
 {
-	struct parts parts = {out, room, 0, false};
+	struct parts parts = {out, room, 0, false, {0, 0}, 0};
 	enum tdxc_hotplug_reason reason;
 
 	if (!is_valid(state) || (uint32_t)event >= TDXC_HOTPLUG_EVENTS)
@@ -252,7 +262,7 @@ int tdxc_hotplug_judge(const struct tdxc_hotplug_state *state,
 	} else {
 		if (range == NULL || tdxc_range_is_empty(*range))
 			return TDXC_E_INVAL;
-		reason = memory_reason(state, event, *range);
+		reason = memory_reason(state, event, *range, &parts);
 		concerned(state, reason, *range, &parts);
 	}
 	verdict->answer = rules[reason].answer;
