@@ -363,6 +363,20 @@ START_TEST(a_page_that_the_mirror_has_elsewhere_is_lost)
 }
 END_TEST
 
+/* tdx-module-abi.md 11: a hint of Dynamic PAMT beside the address. */
+START_TEST(bit_62_beside_the_page_that_came_back_is_no_part_of_it)
+{
+	uint64_t pa;
+
+	up(true);
+	pa = prepare(TDXC_SEPT_RUN, 1, 2);
+	rig.hint = true;
+	tdxc_sept_remove(&rig.sept, entries, 2);
+	all_are_back(pa, 1, 2);
+	down();
+}
+END_TEST
+
 /* R10: no REMOVE without TRACK, whatever fails. */
 START_TEST(R10_no_entry_is_removed_where_track_failed)
 {
@@ -737,6 +751,34 @@ START_TEST(a_td_is_taken_apart_to_its_last_page)
 }
 END_TEST
 
+/* It was made of 512 pages of 2 MiB, each with its own record. */
+START_TEST(a_page_of_1_gib_is_reclaimed_by_one_call)
+{
+	const uint64_t pa = 0x140000000;
+	struct tdxc_external_change change;
+	struct tdxc_pamt_stats stats;
+	uint64_t table;
+
+	up(_i == 1);
+	table = sept_rig_tables(&rig, GFN, 2);
+	for (uint64_t i = 0; i < 512; i++) {
+		change = sept_rig_map(GFN + i * 512, 2, pa + i * PAMT_RIG_2M);
+		ck_assert_int_eq(tdxc_sept_set(&rig.sept, &change), TDXC_OK);
+	}
+	change = sept_rig_promote(GFN, 3, pa, table);
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &change), TDXC_OK);
+	go_to(TDXC_SEPT_RELEASED);
+	entries[0] = sept_rig_leaf(GFN, 3, pa);
+	sept_rig_mark(&rig);
+	tdxc_sept_remove(&rig.sept, entries, 1);
+	ck_assert_int_eq(entries[0].status, TDXC_OK);
+	ck_assert_uint_eq(rig.nr_calls, 1);
+	tdxc_pamt_read_stats(&rig.p.pamt, &stats);
+	ck_assert_uint_eq(stats.large, 0);
+	down();
+}
+END_TEST
+
 START_TEST(R40_a_table_of_a_td_with_a_key_is_lost_not_freed)
 {
 	uint64_t table;
@@ -873,6 +915,8 @@ static TCase *remove_tests(void)
 	tcase_add_test(tc, an_entry_that_is_blocked_already_is_taken_on);
 	tcase_add_loop_test(tc, a_page_that_the_mirror_has_elsewhere_is_lost, 0,
 			    2);
+	tcase_add_test(tc,
+		       bit_62_beside_the_page_that_came_back_is_no_part_of_it);
 	tcase_add_loop_test(tc, R10_no_entry_is_removed_where_track_failed, 0,
 			    2);
 	tcase_add_test(tc, S000_a_page_that_came_back_has_no_dirty_lines_left);
@@ -912,6 +956,7 @@ static TCase *reclaim_tests(void)
 	TCase *tc = tcase_create("reclaim");
 
 	tcase_add_loop_test(tc, a_td_is_taken_apart_to_its_last_page, 0, 2);
+	tcase_add_loop_test(tc, a_page_of_1_gib_is_reclaimed_by_one_call, 0, 2);
 	tcase_add_loop_test(
 		tc, R40_a_table_of_a_td_with_a_key_is_lost_not_freed, 0, 3);
 	tcase_add_loop_test(

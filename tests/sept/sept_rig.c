@@ -78,6 +78,8 @@ static uint64_t op_call(void *ctx, uint64_t rax,
 		tdxc_sim_port_seamcall_ops.call(&rig->p.port, rax, regs, shape);
 	if (failing)
 		regs->rcx ^= 3 * PAGE;
+	if (rig->hint && status == 0 && rax == TDXC_MEM_PAGE_REMOVE)
+		regs->rcx |= 1ull << 62;
 	/* A thread may lose its processor inside the module, which an LP does
 	 * not. */
 	if (rig->threads && tdxc_again(status) != TDXC_AGAIN_NO)

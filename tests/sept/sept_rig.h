@@ -89,7 +89,8 @@ struct sept_rig {
 	/* set at any time */
 	struct sept_rig_fault fault;
 	struct sept_rig_fault of_leaf; /* calls of leaf .rax from .at on */
-	bool deaf;		       /* a kick does nothing */
+	bool hint; /* RCX of REMOVE has bit 62: the pair can go */
+	bool deaf; /* a kick does nothing */
 	/* LPs are threads: table_free() asks the module nothing. */
 	bool threads;
 	/* After the kick, or before a call; may be NULL. */
