@@ -56,10 +56,11 @@ static void expect_good(void)
 	ck_assert_msg(wrong == NULL, "%s", wrong ? wrong : "");
 }
 
-/* Nothing of a TD is left: no page, no KeyID, nothing lost. */
-static void expect_nothing_left(void)
+/* Nothing of a TD is left: no page, no KeyID, nothing lost. Without a look at
+ * the whole machine. */
+static void expect_gone(void)
 {
-	expect_good();
+	td_rig_forget(rig);
 	ck_assert_uint_eq(rig->td.step, TDXC_TD_GONE);
 	ck_assert_uint_eq(rig->allocated, 0);
 	ck_assert_uint_eq(rig->host.quarantine.count, 0);
@@ -69,6 +70,12 @@ static void expect_nothing_left(void)
 	ck_assert_uint_eq(tdxc_keyids_in_use(&rig->host.keyids), 0);
 	ck_assert_uint_eq(tdxc_keyids_quarantined(&rig->host.keyids), 0);
 	ck_assert_uint_eq(rig->host.bringup.module.builds, 0);
+}
+
+static void expect_nothing_left(void)
+{
+	expect_good();
+	expect_gone();
 }
 
 static void expect_ok(int err)
@@ -143,10 +150,12 @@ START_TEST(whole_life_leaves_nothing_and_measures_the_image)
 		ck_assert_mem_eq(mrtd, hash, sizeof(hash));
 		for (uint64_t i = 0; i < 5; i++)
 			expect_ok(td_rig_map(rig, 0x80000 + i));
-		expect_good();
+		if (life == 0)
+			expect_good();
 		expect_ok(td_rig_teardown(rig, 0));
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -215,8 +224,9 @@ START_TEST(end_works_from_every_step)
 		expect_ok(tdxc_td_end(&rig->td));
 		ck_assert_uint_eq(rig->td.step, froms[i].to);
 		expect_ok(td_rig_teardown(rig, 0));
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -229,8 +239,9 @@ START_TEST(end_works_from_every_step_of_a_dead_td)
 		build_from(&froms[i]);
 		rig->td.fatal = 0xE000060400000000ull;
 		expect_ok(td_rig_teardown(rig, 0));
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -508,6 +519,22 @@ START_TEST(key_configured_by_somebody_is_no_error)
 }
 END_TEST
 
+START_TEST(an_answer_that_the_td_is_dead_is_kept)
+{
+	const uint64_t dead = 0xE000060400000000ull;
+
+	up_new(&shapes[0], 1);
+	expect_ok(td_rig_build_to(rig, TDXC_TD_KEYS));
+	answer(TDXC_MNG_KEY_CONFIG, dead | 7, 0, 1);
+	ck_assert_int_eq(td_rig_build_step(rig), TDXC_E_IO);
+	ck_assert_uint_eq(rig->td.fatal, dead | 7);
+	answer(TDXC_MNG_KEY_CONFIG, dead | 8, 0, 1);
+	ck_assert_int_eq(td_rig_build_step(rig), TDXC_E_IO);
+	ck_assert_uint_eq(rig->td.fatal, dead | 7);
+	finish();
+}
+END_TEST
+
 START_TEST(setup_goes_on_where_a_page_was_missing)
 {
 	up_new(&shapes[_i % 2], 1);
@@ -617,8 +644,9 @@ START_TEST(l53_a_vcpu_that_was_never_initialised_is_not_flushed)
 		expect_ok(tdxc_td_vcpu_flush(&rig->td, 0, 3, &rig->diag));
 		expect_ok(td_rig_teardown(rig, 0));
 		ck_assert_uint_eq(td_rig_count(rig, TDXC_VP_FLUSH), 0);
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -648,8 +676,9 @@ START_TEST(h21_a_vcpu_that_failed_halfway_is_made_or_ended_like_any_other)
 		err = tdxc_td_vcpu_create(&rig->td, 0, 0, 0, &rig->diag);
 		ck_assert_int_eq(err, made ? TDXC_E_INVAL : TDXC_OK);
 		expect_ok(td_rig_teardown(rig, 0));
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -1239,8 +1268,9 @@ START_TEST(a_teardown_costs_what_it_is_said_to)
 		ck_assert_uint_eq(rig->nr_calls - pamt, least);
 		ck_assert_uint_eq(tdxc_td_teardown_calls(&rig->td, tables, 3),
 				  0);
-		expect_nothing_left();
+		expect_gone();
 	}
+	expect_good();
 	down();
 }
 END_TEST
@@ -1267,10 +1297,11 @@ START_TEST(abandon_keeps_everything_for_ever_from_every_step)
 		ck_assert_uint_eq(tdxc_keyids_in_use(&rig->host.keyids), 0);
 		ck_assert_uint_eq(rig->host.bringup.module.builds, 0);
 		ck_assert_uint_eq(tdxc_td_teardown_calls(&rig->td, 1, 1), 0);
-		expect_good();
+		td_rig_forget(rig);
 	}
 	for (uint64_t i = 0; i < rig->host.quarantine.count; i++)
 		ck_assert_uint_eq(rig->host.quarantine.lost[i].diag.calls, 0);
+	expect_good();
 	down();
 }
 END_TEST
@@ -1280,9 +1311,11 @@ START_TEST(abandon_after_the_keyid_is_free_keeps_pages_alone)
 	up_new(&shapes[_i % 2], 1);
 	expect_ok(td_rig_build(rig));
 	teardown_to(TDXC_TD_RECLAIM);
+	ck_assert_uint_eq(tdxc_keyids_in_use(&rig->host.keyids), 0);
 	expect_ok(td_rig_zap_mirror(rig));
 	expect_ok(tdxc_td_abandon(&rig->td));
 	ck_assert_uint_eq(rig->sept.stage, TDXC_SEPT_RELEASED);
+	ck_assert_uint_eq(tdxc_keyids_in_use(&rig->host.keyids), 0);
 	finish_lost(1 + 6 + 6, 0);
 }
 END_TEST
@@ -1552,6 +1585,7 @@ static Suite *suite(void)
 	tcase_add_test(steps, a_configuration_that_lacks_something_is_refused);
 	tcase_add_test(steps, without_a_module_nothing_is_lent_or_lost);
 	tcase_add_test(steps, updates_are_kept_out_until_finalize_or_close);
+	tcase_add_test(steps, an_answer_that_the_td_is_dead_is_kept);
 	tcase_add_test(steps, every_step_has_a_name);
 	suite_add_tcase(s, steps);
 	return s;
