@@ -512,6 +512,36 @@ START_TEST(a_table_that_a_failed_demotion_may_have_written_to_is_not_returned)
 }
 END_TEST
 
+/* The table's page and the pair: the module was given all three. */
+START_TEST(a_demotion_that_goes_wrong_loses_the_table_and_the_pair)
+{
+	struct tdxc_pamt_state state;
+	struct scene s;
+	uint32_t pages;
+
+	memset(&s, 0, sizeof(s));
+	s.op = DEMOTE;
+	s.run = _i == 1;
+	s.dynamic = true;
+	begin(&s);
+	pages = rig.cache[0].cache.count;
+	of_leaf(TDXC_MEM_PAGE_DEMOTE, kinds[REFUSED].status, 1);
+	ck_assert_int_eq(perform(&s), TDXC_E_IO);
+	ck_assert_uint_eq(rig.quarantine.count, 3);
+	ck_assert(is_lost(s.pages[1]));
+	ck_assert_int_eq(rig.lost[1].use, TDXC_SEPT_PAIR);
+	ck_assert_int_eq(rig.lost[2].use, TDXC_SEPT_PAIR);
+	ck_assert_uint_ne(rig.lost[1].pa, rig.lost[2].pa);
+	ck_assert_uint_eq(rig.cache[0].cache.count, pages - 2);
+	/* the large page stands */
+	ck_assert_int_eq(tdxc_pamt_look(&rig.p.pamt, s.pages[0], &state), 0);
+	ck_assert(state.large);
+	ck_assert(!state.changing);
+	ck_assert_int_eq(sept_rig_state(&rig, GFN, 2), SEPT_RIG_PENDING);
+	sept_rig_down(&rig);
+}
+END_TEST
+
 /* Which of the two the guest has is known to the module alone. */
 START_TEST(a_relocation_that_goes_wrong_loses_both_pages)
 {
@@ -596,6 +626,9 @@ int main(void)
 		tc,
 		a_table_that_a_failed_demotion_may_have_written_to_is_not_returned,
 		0, 2);
+	tcase_add_loop_test(
+		tc, a_demotion_that_goes_wrong_loses_the_table_and_the_pair, 0,
+		2);
 	tcase_add_loop_test(tc, a_relocation_that_goes_wrong_loses_both_pages,
 			    0, 2);
 	tcase_add_test(tc, the_first_failure_is_the_one_that_is_told);

@@ -857,6 +857,19 @@ START_TEST(what_reclaim_tells_of_a_page_must_be_what_the_mirror_says)
 }
 END_TEST
 
+START_TEST(a_page_of_another_td_is_lost_to_this_one)
+{
+	up(false);
+	(void)prepare(TDXC_SEPT_RELEASED, 1, 1);
+	rig.sept.tdr += PAGE;
+	tdxc_sept_remove(&rig.sept, entries, 1);
+	ck_assert_int_eq(entries[0].status, TDXC_E_IO);
+	ck_assert(entries[0].removed);
+	ck_assert_uint_eq(rig.quarantine.count, 1);
+	down();
+}
+END_TEST
+
 /* The list is short: each loss counts all the same. */
 START_TEST(more_pages_are_lost_than_have_room)
 {
@@ -965,6 +978,7 @@ static TCase *reclaim_tests(void)
 	tcase_add_test(tc, a_busy_reclaim_of_a_page_leaves_it_mapped);
 	tcase_add_test(
 		tc, what_reclaim_tells_of_a_page_must_be_what_the_mirror_says);
+	tcase_add_test(tc, a_page_of_another_td_is_lost_to_this_one);
 	tcase_add_test(tc, more_pages_are_lost_than_have_room);
 	return tc;
 }
