@@ -38,6 +38,7 @@ PROPERTIES = {"freeze": ("I_OWN", "I_EXCL", "I_WNOF", "I_AGREE", "I_FPRE", "I_PA
                          "I_ROOT", "I_FILT", "I_BITS", "I_CNT", "I_BUG", "P_ZAP",
                          "P_YIELD"),
               "order": ("R24", "HANDOVER", "R7", "R23"),
+              "gate": ("CLEAN", "LATE", "COUNT", "OPENED"),
               "retire": ("I_FREE", "I_EXCL", "I_CNT", "I_ENC")}
 
 # The protocol as it is: what must hold in every state.
@@ -118,6 +119,33 @@ ORDERS = (
     (7, "entry read without acquire", {}, "R24"),
 )
 
+# gate.pml: nobody converts while memory is handed over.
+GATES = (
+    (0, "", {}, None),
+    (0, "", {"TSO": 1}, None),
+    (1, "closed by a plain store", {}, "LATE"),
+    (1, "closed by a plain store, on TSO", {"TSO": 1}, "LATE"),
+    (2, "count read before the closed mark is set", {}, "LATE"),
+    (2, "count read before the closed mark is set", {}, "CLEAN"),
+    (2, "count read before the closed mark is set, on TSO", {"TSO": 1},
+     "CLEAN"),
+    (3, "ended by a plain store", {}, "COUNT"),
+    (3, "ended by a plain store, on TSO", {"TSO": 1}, "COUNT"),
+    (4, "ended by an exchange without release", {}, "CLEAN"),
+    (4, "ended by an exchange without release, on TSO", {"TSO": 1}, None),
+    (5, "looks without acquire", {}, "CLEAN"),
+    (5, "looks without acquire, on TSO", {"TSO": 1}, None),
+    (6, "begun by an exchange without acquire", {}, "OPENED"),
+    (6, "begun by an exchange without acquire, on TSO", {"TSO": 1}, None),
+    (7, "flag and count apart, no fence between", {}, "LATE"),
+    (7, "flag and count apart, no fence between, on TSO", {"TSO": 1}, "LATE"),
+    (10, "flag and count apart, a fence between", {}, None),
+    (8, "begun by a plain store", {}, "COUNT"),
+    (8, "begun by a plain store, on TSO", {"TSO": 1}, "COUNT"),
+    (9, "opened by a plain store", {}, "OPENED"),
+    (9, "opened by a plain store, on TSO", {"TSO": 1}, None),
+)
+
 
 # retire.pml: tables taken out of a direct tree while others walk it.
 RETIRES = (
@@ -176,6 +204,7 @@ def all_runs(large):
              for m, what, defines, claim in LIVENESS_RUNS]
     runs += [Run("freeze", *row) for row in MUTATIONS]
     runs += [Run("order", *row) for row in ORDERS]
+    runs += [Run("gate", *row) for row in GATES]
     runs += [Run("retire", *row) for row in RETIRES]
     runs += [Run("retire", 0, "", {"LIVE": 1}, None, "p_unlink"),
              Run("retire", 4, "entry left frozen", {"LIVE": 1}, "p_unlink",
