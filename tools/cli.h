@@ -34,6 +34,7 @@ int cli_plan(int argc, char **argv);
 int cli_decode(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_scan(int argc, char **argv);
 int cli_hotplug(int argc, char **argv);
 int cli_coherence(int argc, char **argv);
 

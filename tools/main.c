@@ -16,6 +16,8 @@ static const struct cli_command commands[] = {
 	 cli_plan},
 	{"decode", "explain completion status words of the TDX module",
 	 cli_decode},
+	{"scan", "find the shared memory of a guest in a dump of its memory",
+	 cli_scan},
 	{"replay", "make recorded requests again, on the software TDX module",
 	 cli_replay},
 	{"hotplug", "say what a memory or CPU hotplug event means under TDX",
