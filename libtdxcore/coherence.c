@@ -179,8 +179,8 @@ static enum tdxc_coherence_row amd_row(const struct tdxc_coherence *c)
 		       : TDXC_COHERENCE_SME_OFF;
 }
 
-enum tdxc_coherence_row tdxc_coherence_row(const struct tdxc_coherence *c,
-					   enum tdxc_coherence_module module)
+enum tdxc_coherence_row tdxc_coherence_row_of(const struct tdxc_coherence *c,
+					      enum tdxc_coherence_module module)
 {
 	switch (c->guest) {
 	case TDXC_COHERENCE_IN_TDX:
@@ -263,7 +263,7 @@ int tdxc_coherence_decide(const struct tdxc_coherence *c,
 	if (module == TDXC_COHERENCE_NEVER_CALLED &&
 	    (reasons & TDXC_COHERENCE_ACTS) != 0)
 		module = TDXC_COHERENCE_CALLED;
-	row = tdxc_coherence_row(c, module);
+	row = tdxc_coherence_row_of(c, module);
 	err = tdxc_coherence_table((enum tdxc_coherence_policy)c->policy, row,
 				   site, &entry);
 	if (err != TDXC_OK)

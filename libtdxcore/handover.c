@@ -23,7 +23,8 @@ static void enter(struct tdxc_handover *h, enum tdxc_handover_step step)
 static bool disables(const struct tdxc_handover *h)
 {
 	return h->config.module != NULL &&
-	       tdxc_coherence_row(h->config.coherence, TDXC_COHERENCE_CALLED) ==
+	       tdxc_coherence_row_of(h->config.coherence,
+				     TDXC_COHERENCE_CALLED) ==
 		       TDXC_COHERENCE_TDX_DISABLES;
 }
 
@@ -88,7 +89,7 @@ static void judge_disable(struct tdxc_handover *h)
 		clean ? TDXC_COHERENCE_DISABLED : TDXC_COHERENCE_NOT_DISABLED;
 	h->tell = h->disabled != TDXC_DISABLE_DONE &&
 		  h->disabled != TDXC_DISABLE_NO_MODULE;
-	h->degraded = tdxc_coherence_row(h->config.coherence, h->state) ==
+	h->degraded = tdxc_coherence_row_of(h->config.coherence, h->state) ==
 		      TDXC_COHERENCE_TDX_DEGRADED;
 }
 

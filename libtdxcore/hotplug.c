@@ -47,8 +47,8 @@ static const struct tdxc_hotplug_rule rules[TDXC_HOTPLUG_REASONS] = {
 #undef RULE
 };
 
-int tdxc_hotplug_rule(enum tdxc_hotplug_reason reason,
-		      struct tdxc_hotplug_rule *rule)
+int tdxc_hotplug_rule_of(enum tdxc_hotplug_reason reason,
+			 struct tdxc_hotplug_rule *rule)
 {
 	if ((uint32_t)reason >= TDXC_HOTPLUG_REASONS)
 		return TDXC_E_INVAL;

@@ -214,7 +214,7 @@ START_TEST(u62_every_row_of_the_table_is_reached_and_answers_as_it_says)
 		     r->machine.guest == TDXC_COHERENCE_IN_SNP;
 
 	ck_assert_int_eq(r->row, _i);
-	ck_assert_int_eq(tdxc_coherence_row(&c, r->module), r->row);
+	ck_assert_int_eq(tdxc_coherence_row_of(&c, r->module), r->row);
 	for (int site = 0; site < SITES; site++) {
 		enum tdxc_coherence_site at = (enum tdxc_coherence_site)site;
 
@@ -505,8 +505,8 @@ START_TEST(u59_amd_leaf_missing_sme_absent_and_sme_unused)
 
 			tdxc_coherence_cpu_init(&cpu, &c);
 			ck_assert_int_eq(
-				tdxc_coherence_row(&c,
-						   TDXC_COHERENCE_NEVER_CALLED),
+				tdxc_coherence_row_of(
+					&c, TDXC_COHERENCE_NEVER_CALLED),
 				cases[i].row);
 			ck_assert_int_eq(decide(&c,
 						TDXC_COHERENCE_KEXEC_EXECUTING,

@@ -294,7 +294,7 @@ static void try_range(const struct world *w, const struct tdxc_hotplug_state *s,
 	struct judged j;
 
 	if (tdxc_hotplug_judge(s, e, &range, j.out, ROOM, &j.v) == TDXC_OK &&
-	    tdxc_hotplug_rule(j.v.reason, &rule) == TDXC_OK &&
+	    tdxc_hotplug_rule_of(j.v.reason, &rule) == TDXC_OK &&
 	    rule.answer == j.v.answer && rule.severity == j.v.severity &&
 	    10 * (int)j.v.answer + (int)j.v.severity ==
 		    wanted(w, s, e, from, to) &&
@@ -344,9 +344,9 @@ START_TEST(every_event_in_every_state_for_every_range_is_as_the_rules_say)
 	for (size_t r = 0; r < TDXC_HOTPLUG_REASONS; r++) {
 		struct tdxc_hotplug_rule rule;
 
-		ck_assert_int_eq(
-			tdxc_hotplug_rule((enum tdxc_hotplug_reason)r, &rule),
-			TDXC_OK);
+		ck_assert_int_eq(tdxc_hotplug_rule_of(
+					 (enum tdxc_hotplug_reason)r, &rule),
+				 TDXC_OK);
 		ck_assert_msg(
 			rule.events == seen[r], "%s: 0x%x, seen 0x%x",
 			tdxc_hotplug_reason_name((enum tdxc_hotplug_reason)r),
@@ -624,7 +624,7 @@ START_TEST(what_is_out_of_range_is_refused_and_changes_nothing)
 			tdxc_hotplug_judge(&good, event, &inverted, out, 1, &v),
 			TDXC_E_INVAL);
 	}
-	ck_assert_int_eq(tdxc_hotplug_rule(TDXC_HOTPLUG_REASONS, &rule),
+	ck_assert_int_eq(tdxc_hotplug_rule_of(TDXC_HOTPLUG_REASONS, &rule),
 			 TDXC_E_INVAL);
 	ck_assert_mem_eq(&v, &before, sizeof(v));
 }

@@ -465,7 +465,7 @@ static struct tdxc_hotplug_rule rule_of(enum tdxc_hotplug_reason reason)
 {
 	struct tdxc_hotplug_rule rule;
 
-	if (tdxc_hotplug_rule(reason, &rule) != TDXC_OK)
+	if (tdxc_hotplug_rule_of(reason, &rule) != TDXC_OK)
 		memset(&rule, 0, sizeof rule);
 	return rule;
 }

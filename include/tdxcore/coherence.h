@@ -241,8 +241,9 @@ bool tdxc_coherence_possible(const struct tdxc_coherence *c);
  * @param module #tdxc_coherence_module
  * @return The row.
  */
-enum tdxc_coherence_row tdxc_coherence_row(const struct tdxc_coherence *c,
-					   enum tdxc_coherence_module module);
+enum tdxc_coherence_row
+tdxc_coherence_row_of(const struct tdxc_coherence *c,
+		      enum tdxc_coherence_module module);
 
 /* --- the reasons of each CPU ---------------------------------------------- */
 

@@ -204,8 +204,8 @@ struct tdxc_hotplug_rule {
  * @retval TDXC_E_INVAL No such reason.
  * @return #tdxc_err
  */
-TDXC_MUST_CHECK int tdxc_hotplug_rule(enum tdxc_hotplug_reason reason,
-				      struct tdxc_hotplug_rule *rule);
+TDXC_MUST_CHECK int tdxc_hotplug_rule_of(enum tdxc_hotplug_reason reason,
+					 struct tdxc_hotplug_rule *rule);
 
 /** Room that every line of tdxc_hotplug_message() fits in. @units{bytes} */
 #define TDXC_HOTPLUG_MESSAGE_BYTES 256
