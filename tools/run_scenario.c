@@ -5,8 +5,10 @@
  */
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run_cmd.h"
 #include "scenario/play.h"
@@ -145,6 +147,32 @@ static int print_json(FILE *f, const struct play_outcome *out)
 	return failed ? plan_no_memory() : CLI_OK;
 }
 
+/* --- playing ----------------------------------------------------------------
+ */
+
+/* The host stops the program where a page has two owners, or none: nothing that
+ * happened afterwards would mean anything. It has said why. */
+static void stopped(int signal)
+{
+	static const char text[] =
+		"tdxcore: the scenario was stopped: an invariant is broken\n";
+
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(CLI_INTERNAL);
+	_exit(CLI_NO);
+}
+
+static void play(struct stage *t)
+{
+	struct sigaction before;
+	struct sigaction now = {.sa_handler = stopped};
+
+	(void)sigaction(SIGABRT, &now, &before);
+	scenario_play(&t->request, &t->outcome);
+	(void)sigaction(SIGABRT, &before, NULL);
+}
+
 /* --- the command ------------------------------------------------------------
  */
 
@@ -179,7 +207,7 @@ static int play_and_print(struct stage *t, bool json)
 		print_head(out.stream, t);
 		t->request.log = out.stream;
 	}
-	scenario_play(&t->request, &t->outcome);
+	play(t);
 	if (json)
 		result = print_json(out.stream, &t->outcome);
 	else

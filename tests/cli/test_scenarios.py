@@ -9,8 +9,10 @@ line; what cannot be read is refused.
 import glob
 import json
 import os
+import signal
+import subprocess
 
-from harness import DATA, SCRATCH, check, finish, run, write
+from harness import DATA, SCRATCH, TOOL, check, finish, run, write
 
 EXAMPLES = os.path.join(DATA, '..', '..', '..', 'examples')
 KEYS = ['tds', 'bytes_verified', 'seamcalls', 'broadcasts', 'retries',
@@ -184,6 +186,28 @@ def test_wrong():
         text = run('run', 'wrong.scenario')
         check(f'wrong, {name}: text', text.code == 1 and
               text.err == result.err and 'Audit' in text.out, text.err)
+
+
+def is_playing(process):
+    """Whether it has threads, and so has begun."""
+    try:
+        return len(os.listdir(f'/proc/{process.pid}/task')) > 1
+    except FileNotFoundError:
+        return False
+
+
+def test_stopped():
+    """The host aborts where a page has two owners; that is an answer, too."""
+    name = write('long.scenario', TD + 'guest a verify all times 1000000\n')
+    process = subprocess.Popen([TOOL, 'run', name, '--json'],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               cwd=SCRATCH.name)
+    while not is_playing(process) and process.poll() is None:
+        pass
+    process.send_signal(signal.SIGABRT)
+    out, err = process.communicate(timeout=60)
+    check('stopped', process.returncode == 1 and not out and
+          b'an invariant is broken' in err, f'{process.returncode}: {err}')
 
 
 # --- what is refused ----------------------------------------------------------
