@@ -497,6 +497,105 @@ START_TEST(a_promotion_needs_room_for_the_pair_that_comes_back)
 }
 END_TEST
 
+START_TEST(without_a_cache_no_page_changes_its_size)
+{
+	struct tdxc_external_change change;
+	uint64_t table;
+	uint64_t pa;
+
+	up_with(true, true, _i == 0 ? 2 : 1, &pa, &table);
+	change = _i == 0 ? sept_rig_demote(GFN, 2, pa, table + PAGE)
+			 : sept_rig_promote(GFN, 2, pa, table);
+	rig.no_cache = true;
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &change), TDXC_E_NOMEM);
+	ck_assert_uint_eq(rig.nr_calls, 0);
+	rig.no_cache = false;
+	down();
+}
+END_TEST
+
+/* Nobody else should be at it; if someone is, it is not done twice. */
+START_TEST(a_range_that_is_being_resized_is_busy)
+{
+	const uint64_t pair[2] = {0x100000, 0x101000};
+	struct tdxc_external_change change;
+	uint32_t pages;
+	uint64_t table;
+	uint64_t pa;
+
+	up_with(true, true, _i == 0 ? 2 : 1, &pa, &table);
+	pages = rig.cache[0].cache.count;
+	if (_i == 0) {
+		change = sept_rig_demote(GFN, 2, pa, table + PAGE);
+		ck_assert_int_eq(tdxc_pamt_demote_begin(&rig.p.pamt, pa, pair),
+				 0);
+	} else {
+		change = sept_rig_promote(GFN, 2, pa, table);
+		ck_assert_int_eq(tdxc_pamt_promote_begin(&rig.p.pamt, pa), 0);
+	}
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &change), TDXC_E_BUSY);
+	ck_assert_uint_eq(rig.nr_calls, 0);
+	ck_assert_uint_eq(rig.cache[0].cache.count, pages);
+	if (_i == 0)
+		ck_assert_int_eq(tdxc_pamt_demote_end(&rig.p.pamt, pa, false),
+				 0);
+	else
+		ck_assert_int_eq(tdxc_pamt_promote_end(&rig.p.pamt, pa, NULL),
+				 0);
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &change), TDXC_OK);
+	down();
+}
+END_TEST
+
+/* The module and the record disagree: neither pair may be used. */
+START_TEST(a_promotion_that_returns_another_pair_is_not_to_be_built_on)
+{
+	struct tdxc_external_change promote;
+	struct tdxc_pamt_stats stats;
+	uint32_t pages;
+	uint64_t table;
+	uint64_t pa;
+
+	up_with(true, true, 1, &pa, &table);
+	pages = rig.cache[0].cache.count;
+	rig.other_pair = true;
+	promote = sept_rig_promote(GFN, 2, pa, table);
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &promote), TDXC_E_IO);
+	ck_assert_uint_eq(rig.cache[0].cache.count, pages);
+	ck_assert_uint_eq(rig.nr_freed, 0);
+	ck_assert_uint_eq(rig.quarantine.count, 1);
+	ck_assert_uint_eq(rig.lost[0].pa, table);
+	tdxc_pamt_read_stats(&rig.p.pamt, &stats);
+	ck_assert_uint_eq(stats.quarantined, 1);
+	down();
+}
+END_TEST
+
+/* A range of its own for the table, and no pair for that. */
+START_TEST(a_demotion_whose_table_gets_no_pair_loses_the_table)
+{
+	struct tdxc_external_change demote;
+	uint64_t table;
+	uint64_t pa;
+
+	up_with(true, true, 2, &pa, &table);
+	table = sept_rig_page(&rig, 2);
+	demote = sept_rig_demote(GFN, 2, pa, table);
+	rig.of_leaf = (struct sept_rig_fault){
+		.at = 1,
+		.status = 0xC000030300000002,
+		.times = 1,
+		.rax = TDXC_PHYMEM_PAMT_ADD,
+	};
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &demote), TDXC_E_IO);
+	ck_assert_uint_eq(rig.nr_calls, 1);
+	ck_assert_uint_eq(rig.quarantine.count, 1);
+	ck_assert_uint_eq(rig.lost[0].pa, table);
+	ck_assert_int_eq(sept_rig_state(&rig, GFN, 2), SEPT_RIG_PENDING);
+	down();
+}
+END_TEST
+
 /* The module looks at all 512; in a running TD the entry is blocked then, and
  * must be what it was. */
 START_TEST(pages_that_are_not_alike_are_not_promoted_and_stay_mapped)
@@ -954,6 +1053,12 @@ static TCase *resize_tests(void)
 		a_promotion_is_one_call_three_in_a_running_td_and_a_write_back,
 		0, 4);
 	tcase_add_test(tc, a_promotion_needs_room_for_the_pair_that_comes_back);
+	tcase_add_loop_test(tc, without_a_cache_no_page_changes_its_size, 0, 2);
+	tcase_add_loop_test(tc, a_range_that_is_being_resized_is_busy, 0, 2);
+	tcase_add_test(
+		tc,
+		a_promotion_that_returns_another_pair_is_not_to_be_built_on);
+	tcase_add_test(tc, a_demotion_whose_table_gets_no_pair_loses_the_table);
 	tcase_add_loop_test(
 		tc, pages_that_are_not_alike_are_not_promoted_and_stay_mapped,
 		0, 4);

@@ -80,6 +80,8 @@ static uint64_t op_call(void *ctx, uint64_t rax,
 		regs->rcx ^= 3 * PAGE;
 	if (rig->hint && status == 0 && rax == TDXC_MEM_PAGE_REMOVE)
 		regs->rcx |= 1ull << 62;
+	if (rig->other_pair && status == 0 && rax == TDXC_MEM_PAGE_PROMOTE)
+		((struct tdxc_seamcall_full *)(void *)regs)->r12 += PAGE;
 	/* A thread may lose its processor inside the module, which an LP does
 	 * not. */
 	if (rig->threads && tdxc_again(status) != TDXC_AGAIN_NO)
@@ -139,7 +141,7 @@ static struct tdxc_pamt_cache *op_pamt_cache(void *ctx)
 {
 	struct sept_rig *rig = ctx;
 
-	return rig->p.config.bitmap_bits != 0
+	return rig->p.config.bitmap_bits != 0 && !rig->no_cache
 		       ? &rig->cache[tdxc_sim_port_lp()].cache
 		       : NULL;
 }

@@ -89,8 +89,10 @@ struct sept_rig {
 	/* set at any time */
 	struct sept_rig_fault fault;
 	struct sept_rig_fault of_leaf; /* calls of leaf .rax from .at on */
-	bool hint; /* RCX of REMOVE has bit 62: the pair can go */
-	bool deaf; /* a kick does nothing */
+	bool hint;	 /* RCX of REMOVE has bit 62: the pair can go */
+	bool other_pair; /* PROMOTE returns a page that is none of the pair */
+	bool no_cache;	 /* of Dynamic PAMT pages */
+	bool deaf;	 /* a kick does nothing */
 	/* LPs are threads: table_free() asks the module nothing. */
 	bool threads;
 	/* After the kick, or before a call; may be NULL. */
