@@ -63,11 +63,24 @@ static int add_pages(struct tdxc_td *td, struct tdxc_td_vcpu *v,
 	return err;
 }
 
+static int init(struct tdxc_td *td, uint32_t vcpu, uint64_t rcx,
+		struct tdxc_seamcall_diag *diag)
+{
+	const uint32_t *ids = td->config.x2apic_ids;
+	struct tdxc_seamcall_regs regs = {
+		.rcx = td->config.vcpus[vcpu].pages[0],
+		.rdx = rcx,
+		.r8 = ids != NULL ? ids[vcpu] : 0,
+	};
+
+	return tdxc_td_call_(td, TDXC_LEAF_V(TDXC_VP_INIT, ids != NULL), &regs,
+			     TDXC_SEAMCALL_IN, diag);
+}
+
 int tdxc_td_vcpu_create(struct tdxc_td *td, uint32_t vcpu, uint32_t cpu,
 			uint64_t rcx, struct tdxc_seamcall_diag *diag)
 {
 	struct tdxc_td_vcpu *v = vcpu_of(td, vcpu);
-	struct tdxc_seamcall_regs regs = {.rdx = rcx};
 	int err;
 
 	if (!tdxc_td_is_alone_at_(td, TDXC_TD_BUILD) || v == NULL ||
@@ -75,10 +88,8 @@ int tdxc_td_vcpu_create(struct tdxc_td *td, uint32_t vcpu, uint32_t cpu,
 	    (v->state != TDXC_VCPU_NONE && v->state != TDXC_VCPU_CREATED))
 		return TDXC_E_INVAL;
 	err = add_pages(td, v, diag);
-	if (err != TDXC_OK)
-		return err;
-	regs.rcx = v->pages[0];
-	err = tdxc_td_call_(td, TDXC_VP_INIT, &regs, TDXC_SEAMCALL_IN, diag);
+	if (err == TDXC_OK)
+		err = init(td, vcpu, rcx, diag);
 	if (err != TDXC_OK)
 		return err;
 	v->state = TDXC_VCPU_READY;

@@ -444,6 +444,22 @@ START_TEST(without_a_module_nothing_is_lent_or_lost)
 }
 END_TEST
 
+START_TEST(a_td_lets_updates_in_for_itself_alone)
+{
+	struct tdxc_module *m;
+
+	up_new(&shapes[0], 1);
+	m = &rig->host.bringup.module;
+	ck_assert_int_eq(tdxc_module_build_begin(m), TDXC_OK);
+	expect_ok(td_rig_build(rig));
+	ck_assert_uint_eq(m->builds, 1);
+	expect_ok(td_rig_teardown(rig, 0));
+	ck_assert_uint_eq(m->builds, 1);
+	ck_assert_int_eq(tdxc_module_build_end(m), TDXC_OK);
+	finish();
+}
+END_TEST
+
 START_TEST(updates_are_kept_out_until_finalize_or_close)
 {
 	const struct tdxc_module *m;
@@ -648,6 +664,43 @@ START_TEST(l53_a_vcpu_that_was_never_initialised_is_not_flushed)
 	}
 	expect_good();
 	down();
+}
+END_TEST
+
+/* The software module knows version 0 alone: it is asked for that instead, and
+ * the answer is one that is no error. */
+static uint64_t init_with_id(struct td_rig *r, bool after, uint64_t status,
+			     uint64_t rax, struct tdxc_seamcall_regs *regs)
+{
+	uint32_t *seen = r->look_ctx;
+
+	if (after || (rax & 0xFFFF) != TDXC_VP_INIT)
+		return after ? status : 0;
+	ck_assert_uint_eq(rax, TDXC_LEAF_V(TDXC_VP_INIT, 1));
+	ck_assert_uint_lt(*seen, VCPUS);
+	ck_assert_uint_eq(regs->r8, 0x100 + *seen * 7);
+	++*seen;
+	status = r->host.seamcall.ops->call(r->host.seamcall.ctx, TDXC_VP_INIT,
+					    regs, TDXC_SEAMCALL_IN);
+	ck_assert_uint_eq(status, 0);
+	return 0x0000081500000000ull;
+}
+
+START_TEST(vcpus_are_given_the_x2apic_ids_that_are_wanted)
+{
+	static const uint32_t ids[VCPUS] = {0x100, 0x107, 0x10E};
+	struct tdxc_td_config config;
+	uint32_t seen = 0;
+
+	up_new(&shapes[0], VCPUS);
+	config = td_rig_config(rig);
+	config.x2apic_ids = ids;
+	ck_assert_int_eq(tdxc_td_init(&rig->td, &config), TDXC_OK);
+	rig->look = init_with_id;
+	rig->look_ctx = &seen;
+	expect_ok(td_rig_build(rig));
+	ck_assert_uint_eq(seen, VCPUS);
+	finish();
 }
 END_TEST
 
@@ -1297,6 +1350,8 @@ START_TEST(abandon_keeps_everything_for_ever_from_every_step)
 		ck_assert_uint_eq(tdxc_keyids_in_use(&rig->host.keyids), 0);
 		ck_assert_uint_eq(rig->host.bringup.module.builds, 0);
 		ck_assert_uint_eq(tdxc_td_teardown_calls(&rig->td, 1, 1), 0);
+		for (uint32_t v = 0; v < VCPUS; v++)
+			ck_assert_uint_eq(rig->vcpus[v].cpu, 0);
 		td_rig_forget(rig);
 	}
 	for (uint64_t i = 0; i < rig->host.quarantine.count; i++)
@@ -1586,6 +1641,8 @@ static Suite *suite(void)
 	tcase_add_test(steps, without_a_module_nothing_is_lent_or_lost);
 	tcase_add_test(steps, updates_are_kept_out_until_finalize_or_close);
 	tcase_add_test(steps, an_answer_that_the_td_is_dead_is_kept);
+	tcase_add_test(steps, vcpus_are_given_the_x2apic_ids_that_are_wanted);
+	tcase_add_test(steps, a_td_lets_updates_in_for_itself_alone);
 	tcase_add_test(steps, every_step_has_a_name);
 	suite_add_tcase(s, steps);
 	return s;

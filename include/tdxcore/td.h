@@ -136,6 +136,10 @@ struct tdxc_td_config {
 	 * 39 with GPAW. 0: 1 << 35. */
 	uint64_t alias;
 	uint32_t nr_l2_vms; /**< As in TD_PARAMS. @units{0..3} */
+	/** x2APIC ID of each vCPU, all different, for VP.INIT version 1, which
+	 *  modules from 1.5.05 on have; NULL: version 0, without. Kept by
+	 *  reference. @shape{sept->config.nr_vcpus entries} */
+	const uint32_t *x2apic_ids;
 };
 
 /** A TD. Caller-owned; members are the library's. */
