@@ -23,7 +23,7 @@
 
 #define VCPUS	       4u
 #define CPUS	       8u
-#define ROUNDS	       400u
+#define ROUNDS	       200u
 #define FEWEST	       8u
 #define LOOKS	       200u /* of a guest that is not told to leave */
 
