@@ -4,12 +4,11 @@
  * the act and cleared after the flush.
  *
  * All writers are contexts of one CPU: whoever interrupts another one is done
- * before that goes on. That leaves two ways to clear too much. An act may come
- * between the flush and the clearing: so whoever flushes leaves a bit in the
- * word that every act takes away, when it begins and when it ends, and clears
- * only when it is still there. And a flush may come between the mark and the
- * act: so acts under way are counted, and while there is one nothing is
- * cleared.
+ * before that goes on. That leaves two ways to clear too much. A flush may come
+ * between the mark and the act: so acts under way are counted, and while there
+ * is one nothing is cleared. And an act may come between the flush and the
+ * clearing: so whoever flushes leaves a bit in the word that every act takes
+ * away when it ends, and clears only when it is still there.
  */
 #include <tdxcore/coherence.h>
 
@@ -40,8 +39,7 @@ void tdxc_coherence_begin(struct tdxc_coherence_cpu *cpu, uint32_t acts)
 	uint32_t tries;
 
 	for (tries = 0; tries < TDXC_COHERENCE_TRIES; tries++) {
-		if (tdxc_try_cmpxchg(&cpu->word, &old,
-				     ((old & ~FLUSHING) | set) + ONE_ACT))
+		if (tdxc_try_cmpxchg(&cpu->word, &old, (old | set) + ONE_ACT))
 			return;
 	}
 	/* Interrupts end what they began, so the count is what was seen; of

@@ -350,6 +350,32 @@ START_TEST(s003_2_one_rule_for_every_site_every_cpu_and_both_vendors)
 }
 END_TEST
 
+START_TEST(the_static_policy_asks_no_state_at_any_site)
+{
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct tdxc_coherence c =
+			judged(&rows[i].machine, TDXC_COHERENCE_STATIC);
+
+		for (int site = 0; site < SITES; site++) {
+			enum tdxc_coherence_site at =
+				(enum tdxc_coherence_site)site;
+			enum tdxc_coherence_action first =
+				decide(&c, at, TDXC_COHERENCE_NEVER_CALLED, 0)
+					.action;
+
+			for (uint32_t n = 0; n < MODULES * 2; n++)
+				ck_assert_int_eq(
+					decide(&c, at,
+					       (enum tdxc_coherence_module)(n /
+									    2),
+					       n % 2)
+						.action,
+					first);
+		}
+	}
+}
+END_TEST
+
 START_TEST(s000_6_what_the_platform_can_do_decides_not_what_was_used)
 {
 	const struct machine tdx = {INTEL, 31, 32, 0, INTEL_LEAVES, 0, 0};
@@ -926,6 +952,7 @@ static TCase *table_tests(void)
 	tcase_add_test(t, u56_a_guest_never_flushes_whatever_the_input);
 	tcase_add_test(
 		t, s003_2_one_rule_for_every_site_every_cpu_and_both_vendors);
+	tcase_add_test(t, the_static_policy_asks_no_state_at_any_site);
 	tcase_add_test(
 		t, s000_6_what_the_platform_can_do_decides_not_what_was_used);
 	tcase_add_test(t, s000_7_the_kernels_own_flag_is_not_asked);
