@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * Which hotplugged ranges lie in the memory that was planned.
+ * Which hotplugged ranges lie in the memory that was planned, and that the
+ * verdict says so.
  *
  * Once SYS.CONFIG is done, TDX memory cannot grow, so a range may go online
- * only if it was there before. Memory hotplug has no room of its own yet; its
- * verdicts will be computed from two questions about sorted lists, which are
- * asked here of a planned machine: is all of it covered, and which part is not?
+ * only if it was there before: is all of it covered, and which part is not?
+ * Both questions are asked here of a planned machine, of the lists and then of
+ * `hotplug`.
  *
  * The list is the RAM in use and the RAM under PAMTs. PAMTs belong to it: their
  * pages stay allocated, so they cannot go offline on their own, but a block may
@@ -185,6 +186,39 @@ START_TEST(idea_31_block_with_the_first_mib)
 }
 END_TEST
 
+/* What `hotplug` says of each block of the machine, beside the lists. */
+START_TEST(the_verdict_on_each_block_is_what_the_lists_say)
+{
+	const struct tdxc_hotplug_state state = {
+		.abi = TDXC_ABI,
+		.tdx = TDXC_HOTPLUG_TDX_UP,
+		.cmrs = cmrs,
+		.nr_cmrs = sizeof(cmrs) / sizeof(cmrs[0]),
+		.memory = m.tdx,
+		.nr_memory = m.nr_tdx,
+	};
+	uint64_t at;
+
+	for (at = 0; at < 9 * GIB; at += BLOCK / 2) {
+		const struct tdxc_range block = {at, at + BLOCK};
+		struct tdxc_range want[MAX_RANGES + 1];
+		struct tdxc_range got[MAX_RANGES + 1];
+		struct tdxc_hotplug_verdict v;
+		size_t nr = tdxc_range_list_subtract(&block, 1, m.tdx, m.nr_tdx,
+						     want);
+
+		ck_assert_int_eq(
+			tdxc_hotplug_judge(&state, TDXC_HOTPLUG_MEMORY_ONLINE,
+					   &block, got, MAX_RANGES + 1, &v),
+			TDXC_OK);
+		ck_assert_int_eq(v.answer == TDXC_HOTPLUG_ALLOW,
+				 covered(block.start, block.end));
+		ck_assert_uint_eq(v.nr, nr);
+		ck_assert_mem_eq(got, want, nr * sizeof(*want));
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("hotplug_ranges");
@@ -196,6 +230,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, idea_30_straddling_ranges_that_touch);
 	tcase_add_test(tc, idea_30_straddling_a_gap);
 	tcase_add_test(tc, idea_31_block_with_the_first_mib);
+	tcase_add_test(tc, the_verdict_on_each_block_is_what_the_lists_say);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -70,7 +70,8 @@ enum tdxc_coherence_row {
 	TDXC_COHERENCE_ROWS	     /**< Number of rows. */
 };
 
-/** Sites: the columns. */
+/** Sites: the columns. A shutdown hook that flushes before CPUs are stopped
+ * asks as if each CPU were stopped there (handover.h does). */
 enum tdxc_coherence_site {
 	TDXC_COHERENCE_REBOOT,		/**< Reboot or power off. */
 	TDXC_COHERENCE_KEXEC_REMOTE,	/**< A CPU being stopped. */
