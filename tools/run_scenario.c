@@ -163,13 +163,27 @@ static void stopped(int signal)
 	_exit(CLI_NO);
 }
 
+/* A line that is drawn over. */
+static void show_line(void *ctx, struct tdxc_sim_host *host, size_t line)
+{
+	const struct stage *t = ctx;
+
+	(void)host;
+	fprintf(stderr, "\r%s: line %zu done\033[K", t->path, line);
+}
+
 static void play(struct stage *t)
 {
+	bool is_terminal = isatty(STDERR_FILENO);
 	struct sigaction before;
 	struct sigaction now = {.sa_handler = stopped};
 
+	t->request.watch = is_terminal ? show_line : NULL;
+	t->request.ctx = t;
 	(void)sigaction(SIGABRT, &now, &before);
 	scenario_play(&t->request, &t->outcome);
+	if (is_terminal)
+		fputs("\r\033[K", stderr);
 	(void)sigaction(SIGABRT, &before, NULL);
 }
 

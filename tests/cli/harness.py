@@ -5,7 +5,9 @@ A test program is called with the tdxcore binary and the folder of test data;
 its last line is "N passed, N failed".
 """
 
+import errno
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,24 @@ def run(*args, stdin=b'', stdout=subprocess.PIPE):
     process = subprocess.run(command, input=stdin, timeout=300, stdout=stdout,
                              stderr=subprocess.PIPE, cwd=SCRATCH.name)
     return Result(process)
+
+
+def on_terminal(*args):
+    """What a person sees on standard error."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([TOOL, *args], stdout=subprocess.PIPE,
+                               stderr=theirs, cwd=SCRATCH.name)
+    os.close(theirs)
+    seen = b''
+    try:
+        while chunk := os.read(ours, 4096):
+            seen += chunk
+    except OSError as e:
+        if e.errno != errno.EIO:  # Linux's way of saying end of file
+            raise
+    os.close(ours)
+    out, _ = process.communicate(timeout=300)
+    return process.returncode, out, seen.decode()
 
 
 def write(name, content):

@@ -7,14 +7,12 @@ no SEAMCALL more than the module's rules ask for.
 """
 
 import concurrent.futures
-import errno
 import glob
 import json
 import os
-import pty
-import subprocess
 
-from harness import DATA, SCRATCH, TOOL, check, finish, machine, run, write
+from harness import (DATA, SCRATCH, check, finish, machine, on_terminal, run,
+                     write)
 
 GIB = 0x40000000
 KEYS = ['status', 'reason', 'hint', 'module_version', 'dynamic_pamt',
@@ -217,24 +215,6 @@ def test_drawing():
             drawings.append(f.read())
     check('run draws what plan draws', first.code == second.code == 0 and
           drawings[0] == drawings[1])
-
-
-def on_terminal(*args):
-    """What a person sees on standard error."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([TOOL, *args], stdout=subprocess.PIPE,
-                               stderr=theirs, cwd=SCRATCH.name)
-    os.close(theirs)
-    seen = b''
-    try:
-        while chunk := os.read(ours, 4096):
-            seen += chunk
-    except OSError as e:
-        if e.errno != errno.EIO:  # Linux's way of saying end of file
-            raise
-    os.close(ours)
-    out, _ = process.communicate(timeout=300)
-    return process.returncode, out, seen.decode()
 
 
 def test_progress():

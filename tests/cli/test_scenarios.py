@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 
-from harness import DATA, SCRATCH, TOOL, check, finish, run, write
+from harness import (DATA, SCRATCH, TOOL, check, finish, on_terminal, run,
+                     write)
 
 EXAMPLES = os.path.join(DATA, '..', '..', '..', 'examples')
 KEYS = ['tds', 'bytes_verified', 'seamcalls', 'broadcasts', 'retries',
@@ -99,6 +100,15 @@ def test_seeds():
     check('the same seed, the same calls', all(s == same[0] for s in same),
           same)
     check('another seed, other calls', other != same[0], other)
+
+
+def test_progress():
+    name = write('slow.scenario', TD + 'guest a write all\nguest a verify all\n')
+    code, out, seen = on_terminal('run', name, '--json')
+    check('terminal: exit code', code == 0 and json.loads(out), seen)
+    check('terminal: progress', all(f'slow.scenario: line {n} done' in seen
+                                    for n in (2, 3, 4)), repr(seen))
+    check('terminal: taken away', seen.endswith('\r\x1b[K'), repr(seen))
 
 
 def test_map():
