@@ -11,9 +11,9 @@
 #include <tdxcore/coherence.h>
 #include <tdxcore/convert.h>
 #include <tdxcore/err.h>
+#include <tdxcore/gate.h>
 #include <tdxcore/handover.h>
 #include <tdxcore/hotplug.h>
-#include <tdxcore/gate.h>
 #include <tdxcore/iter.h>
 #include <tdxcore/metadata.h>
 #include <tdxcore/mirror.h>
