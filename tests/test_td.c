@@ -609,6 +609,28 @@ START_TEST(setup_names_the_cpuid_leaf_that_is_refused)
 }
 END_TEST
 
+START_TEST(more_pages_than_there_is_room_for_are_refused_late_as_well)
+{
+	struct tdxc_sysinfo *of;
+
+	up_new(&shapes[0], 1);
+	of = &rig->host.bringup.module.info;
+	expect_ok(td_rig_build_to(rig, TDXC_TD_SETUP));
+	td_rig_forget_calls(rig);
+	of->tdcs_size = 10 * 4096;
+	ck_assert_int_eq(td_rig_build_step(rig), TDXC_E_INVAL);
+	of->tdcs_size = 6 * 4096;
+	ck_assert_uint_eq(rig->nr_calls, 0);
+	expect_ok(td_rig_build_step(rig));
+	td_rig_forget_calls(rig);
+	rig->td.config.nr_l2_vms = 4;
+	ck_assert_int_eq(td_rig_build_step(rig), TDXC_E_INVAL);
+	rig->td.config.nr_l2_vms = 0;
+	ck_assert_uint_eq(rig->nr_calls, 0);
+	finish();
+}
+END_TEST
+
 START_TEST(l2_vms_get_the_pages_that_they_need)
 {
 	struct tdxc_td_config config;
@@ -1643,6 +1665,9 @@ static Suite *suite(void)
 	tcase_add_test(steps, an_answer_that_the_td_is_dead_is_kept);
 	tcase_add_test(steps, vcpus_are_given_the_x2apic_ids_that_are_wanted);
 	tcase_add_test(steps, a_td_lets_updates_in_for_itself_alone);
+	tcase_add_test(
+		steps,
+		more_pages_than_there_is_room_for_are_refused_late_as_well);
 	tcase_add_test(steps, every_step_has_a_name);
 	suite_add_tcase(s, steps);
 	return s;

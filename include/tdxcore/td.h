@@ -245,7 +245,8 @@ TDXC_MUST_CHECK int tdxc_td_key_config(struct tdxc_td *td, uint32_t cpu,
  *                          blames; 0: none.
  * @param[out]    diag      The last call; else untouched.
  * @retval TDXC_OK      Initialised.
- * @retval TDXC_E_INVAL Another step.
+ * @retval TDXC_E_INVAL Another step; or the module, updated since
+ *                      tdxc_td_init(), wants more pages than the arrays hold.
  * @retval TDXC_E_NOMEM No page, or too few in the Dynamic PAMT cache; what was
  *                      added stays, call again.
  * @return Otherwise as tdxc_seamcall() or tdxc_pamt_get(); the same.
@@ -264,7 +265,8 @@ TDXC_MUST_CHECK int tdxc_td_setup(struct tdxc_td *td, uint64_t params_pa,
  * @param[out]    diag The last call; else untouched.
  * @retval TDXC_OK      It is READY.
  * @retval TDXC_E_INVAL Another step, no such vCPU or CPU, or it is READY
- *                      already, or the lock is not held.
+ *                      already, or the lock is not held; or too many pages, as
+ *                      tdxc_td_setup().
  * @retval TDXC_E_NOMEM As tdxc_td_setup().
  * @return Otherwise as tdxc_seamcall(); what was added stays: call again, or
  *         leave the vCPU half created, which teardown knows how to end (L53).
