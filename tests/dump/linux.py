@@ -127,7 +127,7 @@ def make(folder, kernels, path, cpu="max", more=""):
             os.remove(old)
     with open(log, "wb"):
         pass
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "256",
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "160",
                "-nodefaults", "-no-user-config", "-display", "none",
                "-kernel", kernel, "-initrd", initrd, "-append",
                f"console=ttyS0 quiet panic=-1 {more}",

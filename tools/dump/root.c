@@ -3,14 +3,21 @@
  * Finding the root of a kernel's page tables where nobody says where it is.
  *
  * A root has no large pages, its entries point into RAM, and a kernel of x86-64
- * is mapped in the upper half, the last entry among them. What is left of the
- * candidates is judged by how much of them makes sense further down.
+ * is mapped in the upper half, up to the last entry. Candidates are walked, and
+ * what they map counts for them; what makes no sense counts much against them.
+ * Tables of 4 levels that are walked with 5 make little sense, and so do most
+ * pages that are no tables.
  */
+#include <tdxcore/err.h>
+#include <tdxcore/version.h>
+
 #include "dump.h"
 
-#define REQUIRED (TDXC_PTE_PRESENT)
-/* Tables that are looked into for one candidate. */
-#define TRIES 64u
+#define BAD_WEIGHT 64
+#define MAX_BAD	   1000
+#define MAX_TABLES 65536u
+/* Where addresses of the upper half begin, by levels - 4. */
+static const uint64_t upper_half[] = {0xFFFF800000000000, 0xFF00000000000000};
 
 static bool in_ram(const struct dump *d, uint64_t pa)
 {
@@ -19,80 +26,83 @@ static bool in_ram(const struct dump *d, uint64_t pa)
 	return tdxc_range_list_covers(d->ram, d->nr_ram, page);
 }
 
-/* Address of a table in RAM, if the entry can be nothing else: bits that tell
- * private from shared memory are left out. */
-static bool points_to_table(const struct dump *d, uint64_t entry, uint64_t *pa)
+/* Whether an entry can point to a table; bits that tell private from shared
+ * memory are left out. */
+static bool may_point(const struct dump *d, uint64_t entry)
 {
 	const uint64_t state = 1ull << 51 | 1ull << 47;
 
-	*pa = entry & TDXC_PTE_PA_MASK & ~state;
-	return (entry & (REQUIRED | TDXC_PTE_PS)) == REQUIRED && in_ram(d, *pa);
+	return (entry & (TDXC_PTE_PRESENT | TDXC_PTE_PS)) == TDXC_PTE_PRESENT &&
+	       in_ram(d, entry & TDXC_PTE_PA_MASK & ~state);
 }
 
-/* Entries that point to tables; 0 where one of them is not as it should. */
-static unsigned count_tables(const struct dump *d, const uint64_t *table,
-			     unsigned from)
+static bool may_be_root(struct dump *d, uint64_t pa)
 {
-	unsigned n = 0;
+	const uint64_t *table;
+	uint8_t last = 0;
 	unsigned i;
-	uint64_t pa;
 
-	for (i = from; i < 512; i++) {
-		if (table[i] == 0)
-			continue;
-		if (!points_to_table(d, table[i], &pa))
-			return 0;
-		n++;
+	/* The last entry first: few pages have one. */
+	if (!dump_read(d, pa + 511 * 8, &last, 1) || !may_point(d, last | pa))
+		return false;
+	table = dump_table(d, pa, 0);
+	if (!table || !may_point(d, table[511]))
+		return false;
+	for (i = 0; i < 511; i++) {
+		if (table[i] != 0 && !may_point(d, table[i]))
+			return false;
 	}
-	return n;
+	return true;
 }
 
-/* How many entries of the upper half make sense two levels further down. */
-static unsigned judge(struct dump *d, uint64_t root, uint32_t levels)
+static uint64_t *read_table(void *ctx, uint64_t pa, uint32_t level)
 {
-	uint64_t *table = dump_table(d, root, levels);
-	unsigned score = 0;
-	unsigned tries = 0;
-	unsigned i;
-	uint64_t pa;
+	return dump_table(ctx, pa, level);
+}
 
-	if (!table || count_tables(d, table, 256) == 0 || table[511] == 0)
+/* Leaves of the upper half, less what is malformed there. */
+static int64_t judge(struct dump *d, uint64_t root, uint32_t levels)
+{
+	static const struct tdxc_scan_ops ops = {TDXC_ABI, read_table};
+	struct tdxc_scan_config c = {0};
+	struct tdxc_scan scan;
+	struct tdxc_scan_leaf leaf;
+	enum tdxc_scan_event event;
+	int64_t leaves = 0;
+	int64_t bad = 0;
+
+	c.abi = TDXC_ABI;
+	c.levels = levels;
+	c.root = root;
+	c.ops = &ops;
+	c.ctx = d;
+	c.shared_bit = TDXC_SCAN_MAX_SHARED_BIT;
+	c.polarity = TDXC_SHARED_IS_SET;
+	c.pa_bits = TDXC_SCAN_MAX_PA_BITS;
+	c.what = TDXC_SCAN_MAPPED;
+	c.ram = d->ram;
+	c.nr_ram = d->nr_ram;
+	c.start = upper_half[levels - 4];
+	c.max_tables = MAX_TABLES;
+	if (tdxc_scan_begin(&scan, &c) != TDXC_OK)
 		return 0;
-	for (i = 256; i < 512 && tries < TRIES; i++) {
-		uint64_t *next;
-		unsigned j, good = 0, bad = 0;
-
-		if (!points_to_table(d, table[i], &pa) || pa == root)
-			continue;
-		tries++;
-		next = dump_table(d, pa, levels - 1);
-		for (j = 0; next && j < 512; j++) {
-			uint64_t entry = next[j];
-
-			if (entry == 0)
-				continue;
-			/* Pages of 1 GiB are possible below level 4 only. */
-			if (points_to_table(d, entry, &pa) ||
-			    (levels == 4 && (entry & REQUIRED) &&
-			     (entry & TDXC_PTE_PS)))
-				good++;
-			else
-				bad++;
-		}
-		if (bad == 0 && good != 0)
-			score++;
-	}
-	return score;
+	do {
+		event = tdxc_scan_leaf(&scan, &leaf);
+		leaves += event == TDXC_SCAN_LEAF;
+		bad += event == TDXC_SCAN_BAD;
+	} while (bad < MAX_BAD &&
+		 (event == TDXC_SCAN_LEAF || event == TDXC_SCAN_BAD));
+	return leaves - BAD_WEIGHT * bad;
 }
 
 uint32_t dump_guess_levels(struct dump *d, uint64_t root)
 {
-	return judge(d, root, 5) > judge(d, root, 4) ? 5 : 4;
+	return judge(d, root, 5) > 0 ? 5 : 4;
 }
 
 bool dump_find_root(struct dump *d)
 {
-	unsigned best = 0;
+	int64_t best = 0;
 	size_t i;
 
 	for (i = 0; i < d->nr_ram; i++) {
@@ -100,10 +110,12 @@ bool dump_find_root(struct dump *d)
 
 		for (; pa < d->ram[i].end; pa += TDXC_PAGE_SIZE) {
 			uint32_t levels;
-			unsigned score;
 
+			if (!may_be_root(d, pa))
+				continue;
 			for (levels = 4; levels <= 5; levels++) {
-				score = judge(d, pa, levels);
+				int64_t score = judge(d, pa, levels);
+
 				if (score <= best)
 					continue;
 				best = score;
