@@ -192,11 +192,11 @@ int tdxc_convert_unshare(struct tdxc_converter *c, uint64_t gpa, uint64_t bytes,
 
 	if (err)
 		return err;
-	err = tdxc_convert_map_(&w, 0);
-	if (r->mapped != 0 && tdxc_convert_accept_(&w, 0, r->mapped) && !err)
-		err = r->failure.err;
+	(void)tdxc_convert_map_(&w, 0);
+	if (r->mapped != 0)
+		(void)tdxc_convert_accept_(&w, 0, r->mapped);
 	r->done = r->gap_start;
-	return err;
+	return r->failure.err;
 }
 
 int tdxc_convert_accept(struct tdxc_converter *c, uint64_t gpa, uint64_t bytes,

@@ -27,15 +27,15 @@ static uint64_t map_call(const struct tdxc_converting_ *w, uint64_t shared,
 }
 
 /* Whether the host's address lies in what is left; with the wrong shared bit it
- * lies far outside. A host that has done all answers SUCCESS, so the end is
- * outside too. */
+ * lies far outside, and so does one before the range. A host that has done all
+ * answers SUCCESS, so the end is outside too. */
 static bool map_leads_on(const struct tdxc_converting_ *w, uint64_t shared,
 			 uint64_t r11, uint64_t *at)
 {
 	uint64_t offset = (r11 ^ shared) - w->gpa;
 
-	if ((r11 & (TDXC_PAGE_SIZE - 1)) != 0 || (r11 ^ shared) < w->gpa ||
-	    offset < *at || offset >= w->bytes)
+	if ((r11 & (TDXC_PAGE_SIZE - 1)) != 0 || offset < *at ||
+	    offset >= w->bytes)
 		return false;
 	*at = offset;
 	return true;

@@ -130,13 +130,11 @@ static int page_answer(const struct tdxc_converting_ *w, uint64_t at,
 static int page_walk(const struct tdxc_converting_ *w, uint64_t leaf,
 		     uint64_t *at, uint64_t to)
 {
-	struct tdxc_tdcall_diag diag;
+	struct tdxc_tdcall_diag diag = {.rax = leaf};
 	uint32_t level;
 	int err;
 
 	while (*at < to) {
-		memset(&diag, 0, sizeof(diag));
-		diag.rax = leaf;
 		level = page_level(w, leaf, w->gpa + *at, to - *at);
 		if (page_call(w, *at, &level, &diag) != TDXC_STATUS_SUCCESS) {
 			err = page_answer(w, *at, level, &diag);

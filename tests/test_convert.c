@@ -419,6 +419,19 @@ START_TEST(u44_where_1g_is_a_size_it_comes_first)
 }
 END_TEST
 
+static const uint64_t invalid[] = {CASE_INVALID_RCX, CASE_INVALID_RAX};
+
+START_TEST(u44_other_sizes_than_1g_are_never_missing)
+{
+	setup_shared(SIZE_2M, 1);
+	answer(ACCEPT, 0, 1, invalid[_i]);
+	ck_assert_int_eq(unshare(BASE, SIZE_2M), TDXC_E_IO);
+	expect_failure(TDXC_CONVERT_ACCEPT, TDXC_CONVERT_CALL, BASE);
+	ck_assert_uint_eq(k.calls_of[ACCEPT], 1);
+	ck_assert_uint_eq(r.fallbacks, 0);
+}
+END_TEST
+
 START_TEST(u45_a_mismatch_at_2m_falls_back_there_and_only_there)
 {
 	setup_shared(3 * SIZE_2M, 1);
@@ -583,6 +596,19 @@ START_TEST(u47_a_busy_accept_is_repeated_with_fresh_arguments)
 }
 END_TEST
 
+START_TEST(u47_each_size_has_its_own_attempts)
+{
+	setup_shared(SIZE_2M, 0);
+	k.config.attempts = 3;
+	convert_case_configure(&k);
+	answer(ACCEPT, 0, 2, CASE_BUSY);
+	answer(ACCEPT, 3, 2, CASE_BUSY);
+	ck_assert_int_eq(unshare(BASE, SIZE_2M), TDXC_OK);
+	ck_assert_uint_eq(r.busy, 4);
+	ck_assert_uint_eq(r.pages[0], 512);
+}
+END_TEST
+
 static const struct {
 	const char *what;
 	uint64_t leaf;
@@ -665,6 +691,26 @@ START_TEST(u49_ranges_that_cannot_be_converted_are_refused)
 }
 END_TEST
 
+/* All there is, and the last page of it: the host is asked. */
+START_TEST(u49_ranges_up_to_the_shared_bit_are_good)
+{
+	uint64_t end = 1ull << (_i == 0 ? 47 : 51);
+	int err[2];
+
+	setup();
+	k.config.gpaw = _i == 0 ? 48 : 52;
+	convert_case_configure(&k);
+	answer(VMCALL, 0, FOREVER, CASE_INVALID_RCX);
+	err[0] = unshare(end - PAGE, PAGE);
+	err[1] = unshare(0, end);
+	for (size_t i = 0; i < COUNT(err); i++) {
+		ck_assert_int_eq(err[i], TDXC_E_IO);
+		ck_assert_uint_eq(k.log[i].rax, VMCALL);
+	}
+	expect_failure(TDXC_CONVERT_MAP, TDXC_CONVERT_CALL, 0);
+}
+END_TEST
+
 /* A range that needs every size; what each call asks for. */
 START_TEST(u50_size_bits_and_addresses_do_not_mix)
 {
@@ -731,6 +777,38 @@ START_TEST(u51_without_the_leaf_memory_is_shared_as_it_is)
 }
 END_TEST
 
+/* Nor is 1 GiB taken for what is missing. */
+START_TEST(u51_the_lack_of_the_leaf_shows_at_every_size)
+{
+	setup_release(TDXC_RELEASE_IF_OFFERED, false);
+	ck_assert_int_eq(share(BASE, SIZE_1G), TDXC_OK);
+	ck_assert_uint_eq(k.calls_of[RELEASE], 1);
+	ck_assert_uint_eq(k.log[0].in.rcx, BASE | 2);
+	ck_assert_uint_eq(r.fallbacks, 0);
+}
+END_TEST
+
+static const uint64_t no_lack[] = {
+	CASE_WALK_FAILED,
+	CASE_ALREADY, /* no answer to RELEASE */
+	CASE_INVALID_RCX,
+};
+
+START_TEST(u51_another_failure_is_no_lack_of_the_leaf)
+{
+	setup_release(TDXC_RELEASE_IF_OFFERED, true);
+	k.config.accepted = TDXC_ACCEPTED_COUNT;
+	convert_case_configure(&k);
+	answer(RELEASE, 0, 1, no_lack[_i]);
+	ck_assert_int_eq(share(BASE, PAGE), TDXC_E_IO);
+	expect_failure(TDXC_CONVERT_RELEASE, TDXC_CONVERT_CALL, BASE);
+	ck_assert_uint_eq(k.calls_of[VMCALL], 0);
+	ck_assert_uint_eq(r.already, 0);
+	ck_assert_int_eq(share(BASE, PAGE), TDXC_OK);
+	ck_assert_uint_eq(r.released, PAGE);
+}
+END_TEST
+
 START_TEST(u51_where_it_is_needed_its_lack_is_an_error)
 {
 	setup_release(TDXC_RELEASE_ALWAYS, false);
@@ -792,7 +870,7 @@ END_TEST
 
 START_TEST(u51_a_release_that_fails_midway_is_undone)
 {
-	setup_release(_i == 0 ? TDXC_RELEASE_IF_OFFERED : TDXC_RELEASE_ALWAYS,
+	setup_release(_i == 1 ? TDXC_RELEASE_ALWAYS : TDXC_RELEASE_IF_OFFERED,
 		      true);
 	answer(RELEASE, 2, 1, _i == 2 ? CASE_INVALID_RAX : CASE_WALK_FAILED);
 	ck_assert_int_eq(share(BASE, 4 * SIZE_2M),
@@ -1127,6 +1205,7 @@ static TCase *accept_case(void)
 
 	ADD(u44_that_1g_is_no_size_is_learnt_once);
 	ADD(u44_where_1g_is_a_size_it_comes_first);
+	ADD_ALL(u44_other_sizes_than_1g_are_never_missing, invalid);
 	ADD(u45_a_mismatch_at_2m_falls_back_there_and_only_there);
 	ADD(u45_a_mismatch_at_4k_is_an_error);
 	ADD(u48_a_mismatch_at_every_size_is_an_error_at_its_place);
@@ -1137,8 +1216,11 @@ static TCase *accept_case(void)
 	ADD(u46_pages_of_both_kinds_in_a_range);
 	ADD(u46_accepted_at_a_smaller_size_is_no_answer);
 	ADD(u47_a_busy_accept_is_repeated_with_fresh_arguments);
+	ADD(u47_each_size_has_its_own_attempts);
 	ADD_ALL(u47_and_not_more_often_than_configured, busy);
 	ADD_ALL(u49_ranges_that_cannot_be_converted_are_refused, ranges);
+	tcase_add_loop_test(tcase, u49_ranges_up_to_the_shared_bit_are_good, 0,
+			    2);
 	ADD(u50_size_bits_and_addresses_do_not_mix);
 	return tcase;
 }
@@ -1150,6 +1232,8 @@ static TCase *release_case(void)
 	tcase_add_loop_test(
 		tcase, u51_pages_are_released_before_they_are_shared, 0, 2);
 	ADD(u51_without_the_leaf_memory_is_shared_as_it_is);
+	ADD(u51_the_lack_of_the_leaf_shows_at_every_size);
+	ADD_ALL(u51_another_failure_is_no_lack_of_the_leaf, no_lack);
 	ADD(u51_where_it_is_needed_its_lack_is_an_error);
 	ADD(u51_1g_is_learnt_for_this_leaf_alone);
 	ADD(u51_what_mapgpa_does_not_share_is_accepted_again);
