@@ -39,7 +39,9 @@ PROPERTIES = {"freeze": ("I_OWN", "I_EXCL", "I_WNOF", "I_AGREE", "I_FPRE", "I_PA
                          "P_YIELD"),
               "order": ("R24", "HANDOVER", "R7", "R23"),
               "gate": ("CLEAN", "LATE", "COUNT", "OPENED"),
-              "retire": ("I_FREE", "I_EXCL", "I_CNT", "I_ENC")}
+              "retire": ("I_FREE", "I_EXCL", "I_CNT", "I_ENC"),
+              "resize": ("I_OWN", "I_EXCL", "I_AGREE", "I_PARENT", "I_CHILD", "I_NOPP",
+                         "I_ROLL", "I_SINGLE", "I_FREE", "I_CNT", "R7")}
 
 # The protocol as it is: what must hold in every state.
 FULL = {"FAILS": 0}
@@ -156,6 +158,30 @@ RETIRES = (
     (1, "table freed before the sections ended", {}, "I_ENC"),
 )
 
+# resize.pml: pages that change their size, tables that go in a live guest.
+RESIZE_LIVE = {"LIVE": 1, "BUSIES": 1, "ZAPS": 1, "CHANGES": 1}
+RESIZES = (
+    (0, "", {}, None, None),
+    (1, "split before the module did it", {}, "I_AGREE", None),
+    (2, "promoted without owning the pages", {}, "I_CHILD", None),
+    (2, "promoted without owning the pages", {}, "I_PARENT", None),
+    (3, "entries of a dead table alive", {}, "I_SINGLE", None),
+    (4, "table reused before the sections ended", {}, "I_FREE", None),
+    (5, "large fault stale for its own frame only", {}, "R7", None),
+    (6, "zap that passes a frozen entry by", {}, "R7", None),
+    (7, "promotion counted that was refused", {}, "I_CNT", None),
+    (8, "split that was refused", {}, "I_NOPP", None),
+    (9, "BUSY without a restore", {}, "I_OWN", None),
+    (10, "entry put back that another one froze", {}, "I_EXCL", None),
+    (11, "restore after success", {}, "I_ROLL", None),
+    (0, "", RESIZE_LIVE, None, "p_thaw"),
+    (0, "", RESIZE_LIVE, None, "p_fault"),
+    (0, "", RESIZE_LIVE, None, "p_zap"),
+    (9, "BUSY without a restore", RESIZE_LIVE, "p_thaw", "p_thaw"),
+    (9, "BUSY without a restore", RESIZE_LIVE, "p_zap", "p_zap"),
+    (9, "BUSY without a restore", RESIZE_LIVE, "p_fault", "p_fault"),
+)
+
 
 class Run:
     """One verification: a model, how it is configured, what must come out."""
@@ -206,6 +232,7 @@ def all_runs(large):
     runs += [Run("order", *row) for row in ORDERS]
     runs += [Run("gate", *row) for row in GATES]
     runs += [Run("retire", *row) for row in RETIRES]
+    runs += [Run("resize", *row) for row in RESIZES]
     runs += [Run("retire", 0, "", {"LIVE": 1}, None, "p_unlink"),
              Run("retire", 4, "entry left frozen", {"LIVE": 1}, "p_unlink",
                  "p_unlink")]
