@@ -10,6 +10,10 @@
  *   populate_by_fault
  *                the same pages mapped fault by fault, in order
  *   zap          an exchange of every entry
+ *   demote       for each 4 KiB page of large ones, the plain store of it
+ *   promote      for each 4 KiB page, and
+ *   remove_tables
+ *                for each entry of a table that goes, an exchange of it
  *   *_2_threads  the same work done by one thread
  *
  * A lookup is `warm` where its tables, 2 MiB, fit into a cache, and `cold`
@@ -389,6 +393,22 @@ static void mapped_private(struct guest *g)
 		fault_one(g, 0, &fault, i);
 }
 
+/* Identical frames and pages: large ones are aligned. */
+static void large_private(struct guest *g)
+{
+	struct tdxc_fault fault = port_fault(true);
+
+	guest_reset(g, TDXC_ROOTS_MIRROR);
+	fault.level = TDXC_LEVEL_2M;
+	for (; fault.gfn.n < g->frames; fault.gfn.n += TDXC_ENTRIES) {
+		fault.pa = fault.gfn.n << 12;
+		top_up(g, 0, TDXC_MEMORY_PRIVATE);
+		must(tdxc_mmu_fault(&g->mmu, g->root, &g->cpu[0], &fault,
+				    TDXC_LOCK_SHARED) == TDXC_FAULT_FIXED,
+		     "not fixed");
+	}
+}
+
 static void tables_only(struct guest *g)
 {
 	uint64_t i;
@@ -500,6 +520,62 @@ static uint64_t zap_shared(struct guest *g, uint64_t ops)
 static uint64_t zap_private(struct guest *g, uint64_t ops)
 {
 	return zap_range(g, 0, 0, ops, TDXC_ZAP_TO_SHARED);
+}
+
+/* --- sizes and tables ---------------------------------------------------- */
+
+static uint64_t demote_all(struct guest *g, uint64_t ops)
+{
+	uint64_t i;
+
+	for (i = 0; i < ops; i += TDXC_ENTRIES) {
+		top_up(g, 0, TDXC_MEMORY_PRIVATE);
+		must(tdxc_mmu_demote(&g->mmu, g->root, &g->cpu[0], frame(i),
+				     TDXC_LEVEL_4K,
+				     TDXC_LOCK_SHARED) == TDXC_OK,
+		     "not demoted");
+	}
+	return ops;
+}
+
+static uint64_t promote_all(struct guest *g, uint64_t ops)
+{
+	uint64_t i;
+
+	for (i = 0; i < ops; i += TDXC_ENTRIES)
+		must(tdxc_mmu_promote(&g->mmu, g->root, &g->cpu[0], frame(i),
+				      TDXC_LEVEL_2M,
+				      TDXC_LOCK_SHARED) == TDXC_OK,
+		     "not promoted");
+	return ops;
+}
+
+/* Each table, of which there is one for 512 frames. */
+static uint64_t remove_all(struct guest *g, uint64_t ops)
+{
+	struct tdxc_table_zap zap = {0};
+	int err;
+
+	zap.end = frame(ops);
+	do {
+		err = tdxc_mmu_remove_tables(&g->mmu, g->root, &g->cpu[0], &zap,
+					     TDXC_LOCK_SHARED);
+	} while (err == TDXC_E_AGAIN);
+	must(err == TDXC_OK && zap.removed >= ops / TDXC_ENTRIES,
+	     "not removed");
+	return ops;
+}
+
+static void small_private(struct guest *g)
+{
+	large_private(g);
+	(void)demote_all(g, g->frames);
+}
+
+static void empty_private(struct guest *g)
+{
+	mapped_private(g);
+	(void)zap_private(g, g->frames);
 }
 
 /* No walk: each leaf table is looked for once. */
@@ -650,6 +726,24 @@ static const struct contest changes[] = {
 	 "exchange of each entry",
 	 {mapped_private, zap_private},
 	 {mapped_private, exchange},
+	 0,
+	 false},
+	{"demote",
+	 "linear fill",
+	 {large_private, demote_all},
+	 {large_private, fill},
+	 0,
+	 false},
+	{"promote",
+	 "exchange of each entry",
+	 {small_private, promote_all},
+	 {mapped, exchange},
+	 0,
+	 false},
+	{"remove_tables",
+	 "exchange of each entry",
+	 {empty_private, remove_all},
+	 {mapped, exchange},
 	 0,
 	 false},
 	TWO_THREADS(fault_direct, empty_direct),
