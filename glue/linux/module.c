@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent)
 /*
- * The core as a kernel module. It offers nothing yet: it proves in every test
- * run that the core compiles, links and finds its symbols inside a kernel.
+ * The kernel module: its parts, and in which order they come and go.
  */
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -9,6 +8,8 @@
 #include <linux/printk.h>
 
 #include <tdxcore/tdxcore.h>
+
+#include "tdxc_linux.h"
 
 /* Glue hands the core's codes on as they are. */
 static_assert(TDXC_E_NOENT == -ENOENT);
@@ -23,13 +24,36 @@ static_assert(TDXC_E_NOSPC == -ENOSPC);
 static_assert(TDXC_E_RANGE == -ERANGE);
 static_assert(TDXC_E_OPNOTSUPP == -EOPNOTSUPP);
 
+/* What the module consists of: started in this order, stopped in the other. */
+static const struct part {
+	int (*init)(void);
+	void (*exit)(void);
+} parts[] = {
+	{tdxc_linux_debug_init, tdxc_linux_debug_exit},
+};
+
+static void stop(size_t n)
+{
+	while (n-- > 0)
+		parts[n].exit();
+}
+
 static int __init tdxcore_init(void)
 {
 	uint32_t version = tdxc_version();
+	size_t i;
+	int err;
 
 	/* Objects of different age in one build tree */
 	if (tdxc_abi() != TDXC_ABI)
 		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		err = parts[i].init();
+		if (err) {
+			stop(i);
+			return err;
+		}
+	}
 	pr_info("tdxcore %u.%u.%u\n", version >> 16, version >> 8 & 0xFF,
 		version & 0xFF);
 	return 0;
@@ -37,6 +61,7 @@ static int __init tdxcore_init(void)
 
 static void __exit tdxcore_exit(void)
 {
+	stop(ARRAY_SIZE(parts));
 }
 
 module_init(tdxcore_init);
