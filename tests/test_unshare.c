@@ -1115,6 +1115,124 @@ START_TEST(a_set_that_was_fed_needs_no_tables)
 }
 END_TEST
 
+/* ---- several CPUs ---- */
+
+/* Each with its part and an engine of its own, one after the other: together
+ * they convert what one would, each page once. */
+START_TEST(parts_of_several_cpus_are_the_whole)
+{
+	static const uint32_t cpus[] = {1, 2, 3, 5, 16, 100};
+	uint64_t i, found, va = GUEST_DIRECT;
+	struct tdxc_scan_config whole;
+	uint32_t part;
+
+	for (i = 0; i < COUNT(cpus); i++) {
+		uint64_t page;
+
+		start_td();
+		for (page = 0; page < 16; page++) {
+			uint64_t at = page * GIB + page * PAGE;
+
+			guest_map(&guest, va + at, at, 1, true);
+		}
+		guest_map(&guest, va + 16 * GIB, 16 * GIB, 3, true);
+		guest_map(&guest, va + 20 * GIB - MIB2, 20 * GIB - MIB2, 2,
+			  true);
+		whole = config.scan;
+		whole.start = va;
+		whole.end = va + 20 * GIB;
+		found = 0;
+		for (part = 0; part < cpus[i]; part++) {
+			config.scan = whole;
+			if (tdxc_scan_split(&whole, cpus[i], part,
+					    &config.scan.start,
+					    &config.scan.end))
+				continue;
+			run(TDXC_OK);
+			found += engine.result.found;
+		}
+		ck_assert_uint_eq(found, 16 + 512 * 512 + 512);
+		for (page = 0; page < 16; page++)
+			ck_assert_uint_eq(
+				times_converted(page * GIB + page * PAGE), 1);
+		ck_assert_uint_eq(times_converted(16 * GIB), 1);
+		ck_assert_uint_eq(times_converted(20 * GIB - PAGE), 1);
+	}
+}
+END_TEST
+
+/* ---- a TD ---- */
+
+/* A host that refuses a page, or (1) a module that does not accept one. */
+static uint64_t tdcall(void *ctx, uint64_t rax, struct tdxc_tdcall_regs *regs)
+{
+	uint64_t *refused = ctx;
+
+	if (rax != TDXC_TDG_VP_VMCALL) {
+		if (*refused != 1)
+			return 0;
+		if ((regs->rcx & 7) != 0)
+			return 0xC0000B0B00000001; /* size mismatch */
+		return regs->rcx == 5 * PAGE ? 0xC000010000000001 : 0;
+	}
+	regs->r10 = TDXC_MAP_GPA_SUCCESS;
+	if (*refused != 1 && regs->r12 <= *refused &&
+	    *refused < regs->r12 + regs->r13) {
+		regs->r10 = TDXC_MAP_GPA_INVALID_OPERAND;
+		regs->r11 = *refused;
+	}
+	return 0;
+}
+
+static int zero(void *ctx, uint64_t gpa, uint64_t bytes)
+{
+	(void)ctx;
+	(void)gpa;
+	(void)bytes;
+	return TDXC_E_IO;
+}
+
+static void td_flush(void *ctx)
+{
+	(void)ctx;
+}
+
+START_TEST(a_td_converts_with_mapgpa_and_accept)
+{
+	static const struct tdxc_convert_ops calls = {TDXC_ABI, tdcall, zero};
+	static const struct tdxc_unshare_ops td = {TDXC_ABI, tdxc_unshare_tdx,
+						   td_flush, before};
+	struct tdxc_convert_config how = {0};
+	struct tdxc_converter converter;
+	struct tdxc_unshare_tdx tdx;
+	uint64_t refused = _i == 0 ? 0x7000000 : _i == 1 ? 5 * PAGE : 1;
+
+	start_td();
+	memset(&tdx, 0, sizeof tdx);
+	how.abi = TDXC_ABI;
+	how.gpaw = 52;
+	how.ops = &calls;
+	how.ctx = &refused;
+	how.accepted = TDXC_ACCEPTED_COUNT;
+	ck_assert_int_eq(tdxc_convert_init(&converter, &how), TDXC_OK);
+	tdx.converter = &converter;
+	guest_map(&guest, 0, 0, 2, true);
+	config.ops = &td;
+	config.ctx = &tdx;
+	config.flush = TDXC_FLUSH_LATE;
+	init();
+	ck_assert_int_eq(tdxc_unshare_run(&engine),
+			 _i == 0 ? TDXC_OK : TDXC_E_IO);
+	ck_assert_uint_eq(engine.result.converted, _i == 0 ? 512 : 511);
+	if (_i == 0)
+		return;
+	expect_left(0, 5 * PAGE, PAGE,
+		    _i == 1 ? TDXC_UNSHARE_CONVERT : TDXC_UNSHARE_ACCEPT);
+	ck_assert_uint_eq(left[0].status, _i == 1 ? TDXC_MAP_GPA_INVALID_OPERAND
+						  : 0xC000010000000001);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(a_configuration_that_makes_no_sense_is_refused)
@@ -1239,6 +1357,8 @@ int main(void)
 	LOOP(a_list_that_is_not_complete_says_so, 3);
 	ADD(every_stage_has_a_text);
 	ADD(a_set_that_was_fed_needs_no_tables);
+	ADD(parts_of_several_cpus_are_the_whole);
+	LOOP(a_td_converts_with_mapgpa_and_accept, 3);
 	LOOP(a_configuration_that_makes_no_sense_is_refused, 19);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
