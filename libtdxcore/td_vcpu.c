@@ -210,14 +210,22 @@ static int flush(struct tdxc_td *td, struct tdxc_td_vcpu *v,
 	return err;
 }
 
-/* Of CPUs that flush at the same time the last one sees all marks cleared:
- * each clears its own with a full barrier. */
+/*
+ * Of CPUs that flush at the same time the last one sees all marks cleared: each
+ * clears its own with a full barrier. A vCPU that was let in before the step
+ * forbade it may not have marked itself yet: as long as one is inside the step
+ * stays, and tdxc_td_close() looks again.
+ */
 static void flushed(struct tdxc_td *td, struct tdxc_td_vcpu *v)
 {
 	uint64_t vcpus = TDXC_TD_VCPUS;
 
 	(void)tdxc_xchg(&v->cpu, 0);
-	if (tdxc_td_first_associated_(td) == td->config.sept->config.nr_vcpus)
+	/* Changes nothing, but orders the step before the looks. */
+	if (!tdxc_try_cmpxchg(&td->step, &vcpus, TDXC_TD_VCPUS))
+		return;
+	if (tdxc_td_is_empty_(td) &&
+	    tdxc_td_first_associated_(td) == td->config.sept->config.nr_vcpus)
 		(void)tdxc_try_cmpxchg(&td->step, &vcpus, TDXC_TD_CLOSE);
 }
 

@@ -302,6 +302,7 @@ START_TEST(a_td_ends_beside_vcpus_that_enter_and_move)
 	uint64_t rounds =
 		ROUNDS * from_env("TDXC_TEST_SCALE", 100) / 100 + FEWEST;
 	struct runner runners[VCPUS];
+	struct tdxc_td_todo todo;
 	uint64_t state = seed;
 
 	for (uint64_t round = 0; round < rounds; round++) {
@@ -322,7 +323,8 @@ START_TEST(a_td_ends_beside_vcpus_that_enter_and_move)
 			      seed, round);
 		for (uint32_t i = 0; i < VCPUS; i++)
 			ck_assert_uint_eq(associated[i], 0);
-		ck_assert_uint_eq(td.step, TDXC_TD_CLOSE);
+		ck_assert_int_eq(tdxc_td_next(&td, &todo), TDXC_OK);
+		ck_assert_uint_eq(todo.step, TDXC_TD_CLOSE);
 	}
 	printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " entries\n",
 	       seed, rounds, entries);
