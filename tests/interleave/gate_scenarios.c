@@ -490,7 +490,7 @@ static const struct scenario scenarios[] = {
 	{"real converters and a close",
 	 3,
 	 {convert_really, convert_really, close_unshare},
-	 4,
+	 ALL,
 	 false},
 	{"three real converters and a close",
 	 4,
