@@ -2,7 +2,7 @@
 /*
  * The conversion gate under threads. First the store-buffer test: one thread
  * converts, one closes, a gate for each round; never does a conversion go on
- * behind a close that found none in flight. Then a few threads that convert as
+ * behind a close that found none in flight. Then seven threads that convert as
  * long as they may, and one that closes, takes all memory, and opens again.
  *
  * What the gate guards is memory without atomics, so a thread sanitizer sees
@@ -25,7 +25,7 @@
 #include <time.h>
 
 #define BLOCK	   4096u /* rounds between two barriers */
-#define CONVERTERS 3u
+#define CONVERTERS 7u
 #define PAGES	   16u
 #define SPINS	   200u
 
