@@ -382,7 +382,8 @@ TDXC_MUST_CHECK int tdxc_td_enter(struct tdxc_td *td, uint32_t vcpu,
 /**
  * @brief VP.FLUSH on the vCPU's CPU, so that it can enter on another one, or
  *        the TD be taken down.
- * @param[in,out] td   Object at RUN, BUILD or VCPUS.
+ * @param[in,out] td   Object at RUN, BUILD or VCPUS; from VCPUS to CLOSE with
+ *                     the last one.
  * @param[in]     vcpu Index. @param[in] cpu The calling CPU.
  * @param[out]    diag The call; else untouched.
  * @retval TDXC_OK      It is associated with no CPU; also when it was before,
@@ -438,8 +439,8 @@ void tdxc_td_fault(const struct tdxc_td_exit *exit, struct tdxc_fault *fault);
  * @param[in,out] td Object; goes to VCPUS, or as far as there is nothing to do.
  * @retval TDXC_OK      So it is; also when it was before.
  * @retval TDXC_E_INVAL The lock is not held; nothing changed.
- * @retval TDXC_E_BUSY  A vCPU is inside: kick it, and call again. No other one
- *                      enters any more.
+ * @retval TDXC_E_BUSY  A vCPU is inside: kick it, and call again before
+ *                      tdxc_td_next(). No other one enters any more.
  * @return #tdxc_err
  */
 TDXC_MUST_CHECK int tdxc_td_end(struct tdxc_td *td);
