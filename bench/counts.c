@@ -382,7 +382,7 @@ static void loop_scan(void)
 	config.end = nr * 4096;
 	config.max_tables = 3 + nr / 512;
 	must(tdxc_scan_begin(&scan, &config) == TDXC_OK, "not begun");
-	while (tdxc_scan_leaf(&scan, &leaf) == TDXC_SCAN_LEAF)
+	while (tdxc_scan_next_leaf(&scan, &leaf) == TDXC_SCAN_LEAF)
 		found += leaf.va == leaf.pa - MEMORY_PA;
 	must(found == nr_shared, "not all that is shared was found");
 }

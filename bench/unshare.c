@@ -137,7 +137,7 @@ static uint64_t scan_all(void)
 	uint64_t found = 0;
 
 	must(tdxc_scan_begin(&scan, &c) == TDXC_OK, "not begun");
-	while (tdxc_scan_run(&scan, &run) == TDXC_SCAN_LEAF)
+	while (tdxc_scan_next_run(&scan, &run) == TDXC_SCAN_LEAF)
 		found += run.leaves[0] + run.leaves[1] + run.leaves[2];
 	return found;
 }

@@ -363,8 +363,8 @@ static enum tdxc_scan_event scan_root(struct tdxc_scan *s,
 	return TDXC_SCAN_BAD;
 }
 
-enum tdxc_scan_event tdxc_scan_leaf(struct tdxc_scan *s,
-				    struct tdxc_scan_leaf *out)
+enum tdxc_scan_event tdxc_scan_next_leaf(struct tdxc_scan *s,
+					 struct tdxc_scan_leaf *out)
 {
 	enum tdxc_scan_event event = TDXC_SCAN_END;
 
@@ -400,12 +400,12 @@ static uint32_t scan_peek(struct tdxc_scan *s)
 {
 	if (s->ahead_event == TDXC_SCAN_END ||
 	    s->ahead_event == TDXC_SCAN_BUDGET)
-		s->ahead_event = tdxc_scan_leaf(s, &s->ahead);
+		s->ahead_event = tdxc_scan_next_leaf(s, &s->ahead);
 	return s->ahead_event;
 }
 
-enum tdxc_scan_event tdxc_scan_run(struct tdxc_scan *s,
-				   struct tdxc_scan_run *out)
+enum tdxc_scan_event tdxc_scan_next_run(struct tdxc_scan *s,
+					struct tdxc_scan_run *out)
 {
 	uint32_t event;
 

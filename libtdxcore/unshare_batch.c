@@ -19,20 +19,21 @@ static bool unshare_joins(const struct tdxc_unshare_left *a,
 void tdxc_unshare_leave_(struct tdxc_unshare *u,
 			 const struct tdxc_unshare_left *left)
 {
-	struct tdxc_unshare_left *last = u->config.left + u->nr_left;
+	struct tdxc_unshare_left *last = NULL;
 	uint64_t count = tdxc_range_size(left->pa) / TDXC_PAGE_SIZE;
 
 	if (left->stage == TDXC_UNSHARE_WALK)
 		count = 1;
 	u->result.left[left->stage] += count;
-	if (u->nr_left != 0 && unshare_joins(last - 1, left)) {
-		last[-1].pa.end = left->pa.end;
-		last[-1].va = 0;
+	if (u->nr_left != 0)
+		last = &u->config.left[u->nr_left - 1];
+	if (last != NULL && unshare_joins(last, left)) {
+		last->pa.end = left->pa.end;
+		last->va = 0;
 	} else if (u->nr_left == u->config.left_room) {
 		u->result.lost++;
 	} else {
-		*last = *left;
-		u->nr_left++;
+		u->config.left[u->nr_left++] = *left;
 	}
 }
 

@@ -5,8 +5,8 @@
 #include <tdxcore/err.h>
 #include <tdxcore/unshare.h>
 
-int tdxc_unshare_tdx(void *ctx, struct tdxc_range pa,
-		     struct tdxc_unshare_done *done)
+int tdxc_unshare_tdx_op(void *ctx, struct tdxc_range pa,
+			struct tdxc_unshare_done *done)
 {
 	struct tdxc_unshare_tdx *tdx = ctx;
 	const struct tdxc_conversion *c = &tdx->last;

@@ -210,7 +210,7 @@ static int unshare_walk(struct tdxc_unshare *u)
 {
 	struct tdxc_scan_leaf leaf;
 
-	switch (tdxc_scan_leaf(&u->scan, &leaf)) {
+	switch (tdxc_scan_next_leaf(&u->scan, &leaf)) {
 	case TDXC_SCAN_END:
 		u->walked = true;
 		break;

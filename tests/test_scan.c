@@ -57,7 +57,7 @@ static void begin_range(uint64_t from, uint64_t to)
 
 static void expect_leaf(uint64_t va, uint64_t pa, uint32_t level)
 {
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_LEAF);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_LEAF);
 	ck_assert_uint_eq(leaf.va, va);
 	ck_assert_uint_eq(leaf.pa, pa);
 	ck_assert_uint_eq(leaf.level, level);
@@ -68,7 +68,7 @@ static void expect_leaf(uint64_t va, uint64_t pa, uint32_t level)
 
 static void expect_bad(uint64_t va, uint32_t level, uint32_t bad)
 {
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_BAD);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_BAD);
 	ck_assert_uint_eq(leaf.va, va);
 	ck_assert_uint_eq(leaf.level, level);
 	ck_assert_uint_eq(leaf.bad, bad);
@@ -76,15 +76,15 @@ static void expect_bad(uint64_t va, uint32_t level, uint32_t bad)
 
 static void expect_end(void)
 {
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_END);
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_END);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_END);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_END);
 }
 
 static void expect_run(uint64_t va, uint64_t pa, uint64_t size)
 {
 	struct tdxc_scan_run run;
 
-	ck_assert_int_eq(tdxc_scan_run(&scan, &run), TDXC_SCAN_LEAF);
+	ck_assert_int_eq(tdxc_scan_next_run(&scan, &run), TDXC_SCAN_LEAF);
 	ck_assert_uint_eq(run.va, va);
 	ck_assert_uint_eq(run.pa.start, pa);
 	ck_assert_uint_eq(run.pa.end, pa + size);
@@ -98,7 +98,7 @@ static void expect_no_run(void)
 {
 	struct tdxc_scan_run run;
 
-	ck_assert_int_eq(tdxc_scan_run(&scan, &run), TDXC_SCAN_END);
+	ck_assert_int_eq(tdxc_scan_next_run(&scan, &run), TDXC_SCAN_END);
 }
 
 /* ---- leaves ---- */
@@ -611,7 +611,8 @@ START_TEST(u29_a_table_that_contains_itself_costs_bounded_work)
 			guest_table_entry(&guest, GUEST_ROOT_PA);
 	begin_all();
 	for (i = 0; i < 512; i++) {
-		ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_BAD);
+		ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf),
+				 TDXC_SCAN_BAD);
 		ck_assert_uint_eq(leaf.bad, TDXC_SCAN_LOOP);
 		ck_assert_uint_eq(leaf.level, 5);
 	}
@@ -645,11 +646,11 @@ START_TEST(u29_tables_that_are_their_cousins_are_limited_by_the_budget)
 	c = guest_scan(&guest);
 	c.max_tables = 10000;
 	begin(&c);
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
 	ck_assert_uint_eq(scan.tables_read, 10000);
 	scan.tables_left += 500;
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_BUDGET);
 	ck_assert_uint_eq(scan.tables_read, 10500);
 }
 END_TEST
@@ -761,7 +762,7 @@ START_TEST(a_run_is_not_lost_when_the_budget_ends_in_it)
 	c.max_tables = 1;
 	begin(&c);
 	do {
-		event = (int)tdxc_scan_run(&scan, &run);
+		event = (int)tdxc_scan_next_run(&scan, &run);
 		if (event == TDXC_SCAN_BUDGET)
 			scan.tables_left++;
 		else if (event == TDXC_SCAN_LEAF)
@@ -781,7 +782,7 @@ START_TEST(malformed_entries_stand_between_runs)
 	guest_map(&guest, 8192, 8192, 1, true);
 	begin_all();
 	expect_run(0, 0, 4096);
-	ck_assert_int_eq(tdxc_scan_run(&scan, &run), TDXC_SCAN_BAD);
+	ck_assert_int_eq(tdxc_scan_next_run(&scan, &run), TDXC_SCAN_BAD);
 	ck_assert_uint_eq(run.bad_entry.va, 4096);
 	ck_assert_uint_eq(run.bad_entry.bad, TDXC_SCAN_RESERVED);
 	expect_run(8192, 8192, 4096);
@@ -807,7 +808,7 @@ START_TEST(all_that_is_mapped_is_reported_when_asked_for)
 	expect_run(0, 0, 4096);
 	expect_run(4096, 4096, 4096);
 	expect_run(8192, 8192, 4096);
-	ck_assert_int_eq(tdxc_scan_run(&scan, &run), TDXC_SCAN_LEAF);
+	ck_assert_int_eq(tdxc_scan_next_run(&scan, &run), TDXC_SCAN_LEAF);
 	ck_assert_uint_eq(run.pa.end, 2 * GIB + TDXC_SIZE_2M);
 	ck_assert_uint_eq(run.leaves[2], 1);
 	ck_assert_uint_eq(run.leaves[1], 1);

@@ -427,7 +427,7 @@ START_TEST(u35_a_second_scan_finds_nothing)
 	fail_pages(300 * PAGE, 330 * PAGE);
 	run(TDXC_E_IO);
 	ck_assert_int_eq(tdxc_scan_begin(&scan, &config.scan), TDXC_OK);
-	ck_assert_int_eq(tdxc_scan_leaf(&scan, &leaf), TDXC_SCAN_END);
+	ck_assert_int_eq(tdxc_scan_next_leaf(&scan, &leaf), TDXC_SCAN_END);
 	port.nr = 0;
 	run(TDXC_OK);
 	ck_assert_uint_eq(port.nr, 0);
@@ -1200,8 +1200,8 @@ static void td_flush(void *ctx)
 START_TEST(a_td_converts_with_mapgpa_and_accept)
 {
 	static const struct tdxc_convert_ops calls = {TDXC_ABI, tdcall, zero};
-	static const struct tdxc_unshare_ops td = {TDXC_ABI, tdxc_unshare_tdx,
-						   td_flush, before};
+	static const struct tdxc_unshare_ops td = {
+		TDXC_ABI, tdxc_unshare_tdx_op, td_flush, before};
 	struct tdxc_convert_config how = {0};
 	struct tdxc_converter converter;
 	struct tdxc_unshare_tdx tdx;

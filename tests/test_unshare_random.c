@@ -397,7 +397,7 @@ static void compare_scan(uint32_t what)
 	       what == TDXC_SCAN_MAPPED);
 	MUST(tdxc_scan_begin(&scan, &config) == TDXC_OK);
 	for (;; i++) {
-		event = (int)tdxc_scan_leaf(&scan, &leaf);
+		event = (int)tdxc_scan_next_leaf(&scan, &leaf);
 		if (event == TDXC_SCAN_END)
 			break;
 		compare_leaf(i, &leaf, event);
@@ -416,7 +416,8 @@ static void compare_runs(void)
 	int event;
 
 	MUST(tdxc_scan_begin(&scan, &config) == TDXC_OK);
-	while ((event = (int)tdxc_scan_run(&scan, &run)) != TDXC_SCAN_END) {
+	while ((event = (int)tdxc_scan_next_run(&scan, &run)) !=
+	       TDXC_SCAN_END) {
 		uint64_t leaves[3] = {0};
 		uint64_t done = 0;
 

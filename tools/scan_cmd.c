@@ -102,7 +102,7 @@ static uint64_t count_shared(struct tdxc_scan_config c, uint32_t bit)
 	if (tdxc_scan_begin(&scan, &c))
 		return 0;
 	do {
-		event = tdxc_scan_leaf(&scan, &leaf);
+		event = tdxc_scan_next_leaf(&scan, &leaf);
 		n += event == TDXC_SCAN_LEAF;
 	} while (event == TDXC_SCAN_LEAF || event == TDXC_SCAN_BAD);
 	return n;
@@ -174,7 +174,7 @@ static int scan_all(struct scan_report *r)
 		return CLI_INPUT;
 	}
 	while (!failed) {
-		switch (tdxc_scan_run(&scan, &run)) {
+		switch (tdxc_scan_next_run(&scan, &run)) {
 		case TDXC_SCAN_END:
 			r->tables = scan.tables_read;
 			return CLI_OK;

@@ -201,19 +201,19 @@ TDXC_MUST_CHECK int tdxc_scan_begin(struct tdxc_scan *s,
  * @complexity{1.3 instructions per private leaf of 4 KiB that it passes; a call
  *             of the port per table}
  */
-enum tdxc_scan_event tdxc_scan_leaf(struct tdxc_scan *s,
-				    struct tdxc_scan_leaf *out);
+enum tdxc_scan_event tdxc_scan_next_leaf(struct tdxc_scan *s,
+					 struct tdxc_scan_leaf *out);
 
 /**
- * @brief The next run of leaves. Not to be mixed with tdxc_scan_leaf().
+ * @brief The next run of leaves. Not to be mixed with tdxc_scan_next_leaf().
  *
  * @param[in,out] s   Scan.
  * @param[out]    out The run, or with #TDXC_SCAN_BAD the entry.
  * @return What was met. After #TDXC_SCAN_BUDGET leaves already seen are kept
  *         for the next call.
  */
-enum tdxc_scan_event tdxc_scan_run(struct tdxc_scan *s,
-				   struct tdxc_scan_run *out);
+enum tdxc_scan_event tdxc_scan_next_run(struct tdxc_scan *s,
+					struct tdxc_scan_run *out);
 
 /**
  * @brief Forget all tables and walk from the root again to tdxc_scan::at.

@@ -129,7 +129,7 @@ struct tdxc_unshare_ops {
 	int (*before)(void *ctx, uint32_t order);
 };
 
-/** A context for tdxc_unshare_tdx(). */
+/** A context for tdxc_unshare_tdx_op(). */
 struct tdxc_unshare_tdx {
 	struct tdxc_converter *converter; /**< Best with
 					       #TDXC_ACCEPTED_COUNT. */
@@ -144,8 +144,8 @@ struct tdxc_unshare_tdx {
  *                     the TDCALL that failed.
  * @return As tdxc_convert_unshare().
  */
-TDXC_MUST_CHECK int tdxc_unshare_tdx(void *ctx, struct tdxc_range pa,
-				     struct tdxc_unshare_done *done);
+TDXC_MUST_CHECK int tdxc_unshare_tdx_op(void *ctx, struct tdxc_range pa,
+					struct tdxc_unshare_done *done);
 
 /** Memory that is converted late, or never. */
 struct tdxc_unshare_exclusion {

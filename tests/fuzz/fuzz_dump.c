@@ -45,7 +45,7 @@ static void scan(struct dump *d, uint32_t levels, uint32_t what)
 	if (tdxc_scan_begin(&s, &c) != TDXC_OK)
 		return;
 	do
-		event = tdxc_scan_run(&s, &run);
+		event = tdxc_scan_next_run(&s, &run);
 	while (event == TDXC_SCAN_LEAF || event == TDXC_SCAN_BAD);
 	if (s.tables_read > MAX_TABLES)
 		abort();

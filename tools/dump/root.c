@@ -87,7 +87,7 @@ static int64_t judge(struct dump *d, uint64_t root, uint32_t levels)
 	if (tdxc_scan_begin(&scan, &c) != TDXC_OK)
 		return 0;
 	do {
-		event = tdxc_scan_leaf(&scan, &leaf);
+		event = tdxc_scan_next_leaf(&scan, &leaf);
 		leaves += event == TDXC_SCAN_LEAF;
 		bad += event == TDXC_SCAN_BAD;
 	} while (bad < MAX_BAD &&
