@@ -167,6 +167,7 @@ struct tdxc_scan {
 	uint64_t stop;	      /**< Frames are below this. */
 	uint64_t tables_left; /**< May be raised at any time. */
 	uint64_t tables_read; /**< So far. */
+	/** @cond private */
 	uint64_t *table[TDXC_MAX_LEVELS + 1];
 	uint64_t path[TDXC_MAX_LEVELS + 1];
 	uint64_t shared_mask;
@@ -176,6 +177,7 @@ struct tdxc_scan {
 	uint32_t level;
 	uint32_t ahead_event;
 	struct tdxc_scan_leaf ahead;
+	/** @endcond */
 };
 
 /**

@@ -228,6 +228,7 @@ struct tdxc_unshare {
 	uint32_t pass;	       /**< Order of the pass; 0: without exclusions. */
 	bool finished;	       /**< Nothing is left to do. */
 	struct tdxc_scan scan; /**< scan.tables_left may be raised. */
+	/** @cond private */
 	bool begun;
 	bool walked;
 	bool stale;
@@ -242,6 +243,7 @@ struct tdxc_unshare {
 	uint64_t late_start;
 	uint64_t late_end;
 	bool late;
+	/** @endcond */
 };
 
 /**
