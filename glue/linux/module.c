@@ -29,6 +29,8 @@ static const struct part {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
+	{tdxc_linux_cpu_init, tdxc_linux_cpu_exit},
+	{tdxc_linux_cache_init, tdxc_linux_cache_exit},
 	{tdxc_linux_debug_init, tdxc_linux_debug_exit},
 };
 

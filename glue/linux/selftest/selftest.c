@@ -19,6 +19,7 @@
 
 static const struct tdxc_selftest *const groups[] = {
 	tdxc_selftest_core,
+	tdxc_selftest_primitives,
 };
 
 struct outcome {
