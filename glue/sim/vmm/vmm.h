@@ -237,8 +237,9 @@ void tdxc_sim_vmm_mmu_counts(struct tdxc_sim_vmm *vm,
 /* What is mapped at gpa: level, 0: nothing. */
 uint32_t tdxc_sim_vmm_level(struct tdxc_sim_vmm *vm, uint64_t gpa,
 			    bool is_private);
-/* With nothing under way: every entry of the mirror against the S-EPT, and
- * every page of it against the backing. 0, or -1 with a text. */
+/* With nothing under way: every entry of the mirror against the S-EPT, every
+ * page of it against the backing, and the library's counts against the entries.
+ * 0, or -1 with a text. */
 int tdxc_sim_vmm_compare(struct tdxc_sim_vmm *vm, char *text, size_t bytes);
 
 #endif

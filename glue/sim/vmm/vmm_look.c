@@ -111,6 +111,9 @@ struct comparison {
 	char *text;
 	size_t bytes;
 	bool wrong;
+	/* of the walk */
+	uint64_t pages[4];
+	uint64_t tables;
 };
 
 static void differ(struct comparison *c, const struct tdxc_iter *it,
@@ -175,6 +178,36 @@ static void compare_entry(struct comparison *c, const struct tdxc_iter *it)
 	}
 }
 
+static void count_entry(struct comparison *c, const struct tdxc_iter *it)
+{
+	if (tdxc_spte_is_table(it->spte))
+		c->tables++;
+	else if (tdxc_spte_is_leaf(it->spte))
+		c->pages[it->level]++;
+}
+
+/* What the library counted is what is there (H16). */
+static void compare_counts(struct comparison *c)
+{
+	struct tdxc_mmu_counts counts;
+
+	tdxc_sim_vmm_mmu_counts(c->vm, &counts);
+	if (c->wrong || (counts.pages[1][1] == c->pages[1] &&
+			 counts.pages[1][2] == c->pages[2] &&
+			 counts.tables[1] == c->tables))
+		return;
+	c->wrong = true;
+	(void)snprintf(c->text, c->bytes,
+		       "counted %llu, %llu pages and %llu tables; there are "
+		       "%llu, %llu and %llu",
+		       (unsigned long long)counts.pages[1][1],
+		       (unsigned long long)counts.pages[1][2],
+		       (unsigned long long)counts.tables[1],
+		       (unsigned long long)c->pages[1],
+		       (unsigned long long)c->pages[2],
+		       (unsigned long long)c->tables);
+}
+
 int tdxc_sim_vmm_compare(struct tdxc_sim_vmm *vm, char *text, size_t bytes)
 {
 	struct comparison c = {.vm = vm, .text = text, .bytes = bytes};
@@ -187,9 +220,12 @@ int tdxc_sim_vmm_compare(struct tdxc_sim_vmm *vm, char *text, size_t bytes)
 			      vmm_gfn(vm->mirror->tree.end), TDXC_LEVEL_4K);
 	while (err == TDXC_OK && it.valid && !c.wrong) {
 		compare_entry(&c, &it);
+		count_entry(&c, &it);
 		tdxc_iter_next(&it);
 	}
 	tdxc_sim_host_read_unlock(vm->host);
+	if (err == TDXC_OK)
+		compare_counts(&c);
 	vmm_end(vm);
 	if (err != TDXC_OK)
 		(void)snprintf(text, bytes, "no walk: %d", err);
