@@ -315,7 +315,7 @@ END_TEST
 /* ---- states ---- */
 
 /* What stands at a frame: leaves by level, and what else. */
-enum state { EMPTY, LEAF_4K, LEAF_2M, LEAF_1G, FROZEN_4K, FROZEN_2M };
+enum state { EMPTY, HOLE_4K, LEAF_4K, LEAF_2M, LEAF_1G, FROZEN_4K, FROZEN_2M };
 
 static void make_state(enum state state)
 {
@@ -331,6 +331,9 @@ static void make_state(enum state state)
 	case LEAF_1G:
 		map(BASE, TDXC_LEVEL_1G);
 		break;
+	case HOLE_4K:
+		map(BASE + 1, TDXC_LEVEL_4K);
+		break;
 	default:
 		break;
 	}
@@ -343,6 +346,7 @@ static const struct {
 	int err;
 } states[] = {
 	{DEMOTE, 1, EMPTY, TDXC_OK},
+	{DEMOTE, 1, HOLE_4K, TDXC_OK},
 	{DEMOTE, 1, LEAF_4K, TDXC_OK},
 	{DEMOTE, 2, LEAF_4K, TDXC_OK},
 	{DEMOTE, 2, LEAF_2M, TDXC_OK},
@@ -352,6 +356,7 @@ static const struct {
 	{DEMOTE, 2, FROZEN_2M, TDXC_E_AGAIN},
 	{PROMOTE, 2, EMPTY, TDXC_E_NOENT},
 	{PROMOTE, 3, EMPTY, TDXC_E_NOENT},
+	{PROMOTE, 2, HOLE_4K, TDXC_E_NOENT},
 	{PROMOTE, 2, LEAF_4K, TDXC_E_NOENT},
 	{PROMOTE, 3, LEAF_4K, TDXC_E_NOENT},
 	{PROMOTE, 2, LEAF_2M, TDXC_OK},
@@ -361,6 +366,7 @@ static const struct {
 	{PROMOTE, 2, FROZEN_2M, TDXC_E_AGAIN},
 	{PROMOTE, 3, FROZEN_2M, TDXC_E_AGAIN},
 	{RELOCATE, 0, EMPTY, TDXC_E_NOENT},
+	{RELOCATE, 0, HOLE_4K, TDXC_E_NOENT},
 	{RELOCATE, 0, LEAF_2M, TDXC_E_NOENT},
 	{RELOCATE, 0, LEAF_1G, TDXC_E_NOENT},
 	{RELOCATE, 0, FROZEN_4K, TDXC_E_AGAIN},
@@ -994,6 +1000,7 @@ START_TEST(a_table_that_is_not_known_to_be_gone_stays)
 	ck_assert_uint_eq(w.removed, lost_tables[_i].gone);
 	ck_assert_uint_eq(retired(), lost_tables[_i].gone);
 	ck_assert_int_eq(tdxc_mmu_is_poisoned(&c.mmu), !busy);
+	ck_assert_uint_eq(mirror_case_counts(&c).busy, busy);
 	expect_whole();
 	if (busy) {
 		ck_assert_uint_eq(w.gfn, at);
@@ -1005,6 +1012,38 @@ START_TEST(a_table_that_is_not_known_to_be_gone_stays)
 				  lost_tables[_i].removed);
 		ck_assert_int_eq(intrude_zap(at), TDXC_OK);
 	}
+	down();
+}
+END_TEST
+
+/* Both in one batch, in either order. */
+static int both[2];
+
+static void fail_both(void *ctx, struct tdxc_external_entry *entries, size_t n,
+		      enum tdxc_lock lock)
+{
+	size_t i;
+
+	(void)ctx;
+	(void)lock;
+	ck_assert_uint_eq(n, 2);
+	for (i = 0; i < n; i++)
+		entries[i].status = both[i];
+}
+
+START_TEST(an_unknown_outcome_is_said_before_a_busy_one)
+{
+	struct work w = {REMOVE, BASE, 0, 0, BASE + 2 * MIB2, 0};
+
+	up(4);
+	empty_table(BASE);
+	empty_table(BASE + MIB2);
+	both[_i] = TDXC_E_IO;
+	both[1 - _i] = TDXC_E_BUSY;
+	c.ops.external_remove = fail_both;
+	ck_assert_int_eq(work(&w), TDXC_E_IO);
+	ck_assert_uint_eq(w.removed, 0);
+	ck_assert_uint_eq(retired(), 0);
 	down();
 }
 END_TEST
@@ -1124,6 +1163,22 @@ START_TEST(a_zap_promotes_a_whole_table_first)
 	ck_assert_uint_eq(c.promotions, promoted_zaps[_i].promotions);
 	ck_assert_uint_eq(retired(), c.promotions);
 	ck_assert(!tdxc_mmu_is_poisoned(&c.mmu));
+	down();
+}
+END_TEST
+
+/* 512 pages of 2 MiB are not made one: the range may be part of it. */
+START_TEST(a_zap_promotes_small_pages_only)
+{
+	const uint64_t frames = _i == 0 ? MIB2 : 2 * MIB2;
+	struct tdxc_zap zap = zap_of(BASE, BASE + frames);
+
+	up(4);
+	c.mmu.config.promote_to_zap = true;
+	map(BASE, TDXC_LEVEL_1G);
+	ck_assert_int_eq(do_op(DEMOTE, BASE, TDXC_LEVEL_2M), TDXC_OK);
+	ck_assert_uint_eq(zap_all(&zap), frames);
+	ck_assert_uint_eq(c.promotions, 0);
 	down();
 }
 END_TEST
@@ -1332,6 +1387,8 @@ static void add_tables(Suite *s)
 	tcase_add_loop_test(t, many_tables_go_in_pieces, 0, 3);
 	tcase_add_loop_test(t, a_table_that_is_not_known_to_be_gone_stays, 0,
 			    COUNT(lost_tables));
+	tcase_add_loop_test(t, an_unknown_outcome_is_said_before_a_busy_one, 0,
+			    2);
 	tcase_add_loop_test(t, a_table_with_an_entry_in_work_is_passed_by, 0,
 			    2);
 	suite_add_tcase(s, t);
@@ -1343,6 +1400,7 @@ static void add_zaps(Suite *s)
 
 	tcase_add_loop_test(t, a_zap_promotes_a_whole_table_first, 0,
 			    COUNT(promoted_zaps));
+	tcase_add_loop_test(t, a_zap_promotes_small_pages_only, 0, 2);
 	tcase_add_test(t, a_zap_does_not_promote_unless_told_to);
 	tcase_add_test(
 		t,

@@ -592,7 +592,8 @@ static void remove_entry(struct mirror_case *c,
 	int err = TDXC_OK;
 	bool fails = injected(c, MIRROR_REMOVE, &err);
 
-	entry->removed = fails && removed;
+	if (fails && removed)
+		entry->removed = true;
 	entry->status = err;
 	if (fails && !applied && !removed)
 		return;
@@ -602,13 +603,25 @@ static void remove_entry(struct mirror_case *c,
 		remove_leaf(c, entry);
 }
 
+/* Of the CPU whose batch it is; or one entry of it, for a test's spy. */
+static size_t room_of(const struct mirror_case *c,
+		      const struct tdxc_external_entry *entries)
+{
+	uint32_t i;
+
+	for (i = 0; i < MIRROR_CASE_CPUS; i++)
+		if (entries == c->cpu[i].batch.entries)
+			return c->cpu[i].batch.room;
+	return 1;
+}
+
 static void external_remove(void *ctx, struct tdxc_external_entry *entries,
 			    size_t n, enum tdxc_lock lock)
 {
 	struct mirror_case *c = ctx;
 	size_t i;
 
-	if (n == 0 || n > TDXC_MMU_BATCH)
+	if (n == 0 || n > room_of(c, entries))
 		wrong(c, "a batch of a wrong size is removed");
 	if (!any_frozen(c) || !holds(c, lock))
 		wrong(c, "entries are removed by nobody who may");
@@ -668,6 +681,7 @@ void mirror_case_up(struct mirror_case *c, const struct mirror_shape *shape)
 	uint32_t i;
 
 	memset(c, 0, sizeof *c);
+	memset(c->entries, 1, sizeof c->entries); /* undefined contents */
 	for (i = 0; i < MIRROR_CASE_CPUS; i++) {
 		c->cpu[i].batch.entries = c->entries[i];
 		c->cpu[i].batch.slots = c->slots[i];
