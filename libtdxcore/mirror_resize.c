@@ -107,7 +107,7 @@ static int tell_external(const struct tdxc_map_ *m, const struct tdxc_spot_ *at,
 	return tdxc_external_(m, &change);
 }
 
-/* What the caller of the library is told: that nothing was done is not why. */
+/* That the MMU is poisoned is an error here, whoever poisoned it. */
 static int as_error(int err)
 {
 	return err == TDXC_FAULT_POISONED ? TDXC_E_IO : err;
