@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* The module's own structure, and the order of the rest. */
-#include "audit.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "audit_state.h"
 
 #define LOCK_BITS     0xFFFFull
 #define LOCK_PRIORITY 2ull
 #define LOCK_READER   4ull
+
+static void put_char(struct tdxc_sim_violation *out, size_t *at, char c)
+{
+	if (*at < sizeof(out->text) - 1)
+		out->text[(*at)++] = c;
+}
+
+/* "what: where", the latter in hexadecimal. */
+static void describe(struct tdxc_sim_violation *out)
+{
+	const char *from = out->what;
+	uint32_t shift = 64;
+	size_t at = 0;
+
+	while (*from != '\0')
+		put_char(out, &at, *from++);
+	put_char(out, &at, ':');
+	put_char(out, &at, ' ');
+	while (shift > 4 && out->where >> (shift - 4) == 0)
+		shift -= 4;
+	for (; shift != 0; shift -= 4) {
+		uint32_t digit = (uint32_t)(out->where >> (shift - 4)) & 15;
+
+		put_char(out, &at,
+			 (char)(digit < 10 ? '0' + digit : 'a' + digit - 10));
+	}
+	out->text[at] = '\0';
+}
 
 bool tdxc_sim_audit_fail(struct tdxc_sim_auditor *a, const char *what,
 			 uint64_t where)
@@ -18,8 +40,7 @@ bool tdxc_sim_audit_fail(struct tdxc_sim_auditor *a, const char *what,
 	if (!a->out->what) {
 		a->out->what = what;
 		a->out->where = where;
-		(void)snprintf(a->out->text, sizeof(a->out->text),
-			       "%s: %" PRIx64, what, where);
+		describe(a->out);
 	}
 	return false;
 }
@@ -29,10 +50,8 @@ const void *tdxc_sim_audit_page(const struct tdxc_sim_auditor *a, uint64_t pa,
 {
 	static const uint64_t zeros[PAGE_BYTES / 8];
 
-	/* with the line model the truth may still be in a cache */
-	if (!a->machine->lines && !tdxc_sim_memory_peek(a->machine->memory, pa))
-		return zeros;
-	return tdxc_sim_page(a->m, pa, keyid);
+	return a->ops->exists(a->ctx, pa) ? tdxc_sim_page(a->m, pa, keyid)
+					  : zeros;
 }
 
 uint64_t tdxc_sim_audit_readers(const struct tdxc_sim_auditor *a,
@@ -183,24 +202,10 @@ static bool everything_ok(struct tdxc_sim_auditor *a)
 				   a->m->builds);
 }
 
-int tdxc_sim_audit(struct tdxc_sim_machine *machine,
-		   struct tdxc_sim_violation *out)
+int tdxc_sim_audit_run(struct tdxc_sim_auditor *a,
+		       struct tdxc_sim_violation *out)
 {
-	struct tdxc_sim_auditor *a = calloc(1, sizeof(*a));
-	bool ok;
-
 	memset(out, 0, sizeof(*out));
-	if (!a) {
-		out->what = "no memory for the audit";
-		return -1;
-	}
-	a->machine = machine;
-	a->m = &machine->module;
 	a->out = out;
-	tdxc_sim_machine_begin_call(machine, 0);
-	ok = everything_ok(a);
-	tdxc_sim_machine_end_call(machine, 0);
-	free(a->pages);
-	free(a);
-	return ok ? 0 : -1;
+	return everything_ok(a) ? 0 : -1;
 }

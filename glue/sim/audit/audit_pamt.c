@@ -4,8 +4,6 @@
  * reserved pages and only they reserved, locks free. What is in use is
  * recorded for the checks that follow.
  */
-#include <stdlib.h>
-
 #include "audit_state.h"
 
 #define ENTRIES	   (PAGE_BYTES / 16)
@@ -55,7 +53,8 @@ static bool record(struct tdxc_sim_auditor *a,
 	if (a->nr_pages == a->room) {
 		size_t room = a->room == 0 ? 4096 : a->room * 2;
 
-		r = realloc(a->pages, room * sizeof(*r));
+		r = a->ops->grow(a->ctx, a->pages, a->room * sizeof(*r),
+				 room * sizeof(*r));
 		if (!r)
 			return tdxc_sim_audit_fail(a, "no memory for the audit",
 						   room);

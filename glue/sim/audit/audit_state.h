@@ -3,30 +3,8 @@
 #ifndef TDXC_SIM_AUDIT_STATE_H
 #define TDXC_SIM_AUDIT_STATE_H
 
-#include "audit.h"
+#include "auditor.h"
 #include "module.h"
-
-/* A page in use, as its PAMT entry has it. */
-struct tdxc_sim_page_record {
-	uint64_t pa;
-	uint64_t owner;
-	uint64_t bepoch;
-	uint8_t size;
-	uint8_t type;
-	bool referred; /* a structure points to it */
-};
-
-struct tdxc_sim_auditor {
-	struct tdxc_sim_machine *machine;
-	struct tdxc_sim_module *m;
-	struct tdxc_sim_violation *out;
-	/* in ascending order of pa, because the PAMT is read so */
-	struct tdxc_sim_page_record *pages;
-	size_t nr_pages;
-	size_t room;
-	uint32_t keyid_users[TDXC_SIM_MAX_KEYIDS];
-	uint64_t builds; /* TDs that could still be finalised */
-};
 
 /* Remember the first violation. Always false, so that a check is one line. */
 bool tdxc_sim_audit_fail(struct tdxc_sim_auditor *a, const char *what,
