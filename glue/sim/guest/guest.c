@@ -34,6 +34,8 @@ int tdxc_sim_guest_init(struct tdxc_sim_guest *g)
 
 		if (op->gpa % 8 != 0 && op->code != TDXC_SIM_GUEST_LOOP)
 			return TDXC_E_INVAL;
+		if (op->code == TDXC_SIM_GUEST_TDCALL && !g->tdcall)
+			return TDXC_E_INVAL;
 		if (op->bytes % 8 != 0 ||
 		    (op->code == TDXC_SIM_GUEST_LOOP && op->gpa >= i))
 			return TDXC_E_INVAL;
@@ -331,12 +333,37 @@ static enum tdxc_sim_guest_result do_loop(struct tdxc_sim_guest *g)
 	return TDXC_SIM_GUEST_RUNNING;
 }
 
+/* A violation repeats the instruction; VP.VMCALL ends with the next entry. */
+static enum tdxc_sim_guest_result do_tdcall(struct tdxc_sim_guest *g)
+{
+	g->regs = *g->tdcall;
+	if (tdxc_sim_machine_tdcall(g->machine, g->lp, &g->regs) ==
+	    TDXC_SIM_RETURNED) {
+		*g->tdcall = g->regs;
+		return next(g);
+	}
+	if (g->tdcall->gpr[TDXC_SIM_RAX] != LEAF_VMCALL)
+		return take_violation(g);
+	g->inside = false;
+	g->exit = TDXC_SIM_GUEST_VMCALL;
+	g->calling = true;
+	g->nr_vmcalls++;
+	return TDXC_SIM_GUEST_RUNNING;
+}
+
 /* Back from VP.VMCALL. */
 static enum tdxc_sim_guest_result answered(struct tdxc_sim_guest *g)
 {
 	g->calling = false;
-	return op_of(g)->code == TDXC_SIM_GUEST_HLT ? next(g)
-						    : map_gpa_answered(g);
+	switch (op_of(g)->code) {
+	case TDXC_SIM_GUEST_TDCALL:
+		*g->tdcall = g->regs;
+		return next(g);
+	case TDXC_SIM_GUEST_HLT:
+		return next(g);
+	default:
+		return map_gpa_answered(g);
+	}
 }
 
 static enum tdxc_sim_guest_result do_op(struct tdxc_sim_guest *g)
@@ -360,6 +387,8 @@ static enum tdxc_sim_guest_result do_op(struct tdxc_sim_guest *g)
 		return do_loop(g);
 	case TDXC_SIM_GUEST_HLT:
 		return vmcall(g, CALL_HLT, 0, 0);
+	case TDXC_SIM_GUEST_TDCALL:
+		return do_tdcall(g);
 	case TDXC_SIM_GUEST_EXIT:
 		break;
 	}

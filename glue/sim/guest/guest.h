@@ -31,6 +31,7 @@ enum tdxc_sim_guest_code {
 	TDXC_SIM_GUEST_LOOP,	/* back to op number gpa, `value` times; 0:
 				   until told to stop */
 	TDXC_SIM_GUEST_HLT,	/* VP.VMCALL of HLT, then go on */
+	TDXC_SIM_GUEST_TDCALL,	/* one, whatever it is: .tdcall */
 	TDXC_SIM_GUEST_EXIT,	/* leave, done; also at the script's end */
 };
 
@@ -95,6 +96,8 @@ struct tdxc_sim_guest {
 	uint64_t shared_virt;
 	const struct tdxc_sim_guest_op *script;
 	size_t nr_ops;
+	/* Of TDCALL: registers before and after; else NULL. */
+	struct tdxc_sim_regs *tdcall;
 	struct tdxc_sim_guest_host host; /* all NULL: never stepped, only let
 					    in by tdxc_sim_guest_inside() */
 	bool accept; /* #VE: accept the page, 2M before 4K */

@@ -218,11 +218,47 @@ int tdxc_sim_host_up(struct tdxc_sim_host *host,
 	return err;
 }
 
+static void forget(struct tdxc_sim_host *host)
+{
+	release(host);
+	tdxc_sim_bringup_fini(&host->bringup);
+	host->keyid_words = NULL;
+	host->pamt_memory = NULL;
+	host->quarantine = (struct tdxc_sept_quarantine){0};
+	host->blocks = NULL;
+	host->nr_blocks = 0;
+	host->whole = NULL;
+	host->partial = NULL;
+	host->apart = NULL;
+	memset(host->counts, 0, sizeof(host->counts));
+}
+
+int tdxc_sim_host_next_kernel(struct tdxc_sim_host *host)
+{
+	uint64_t cost_ns = host->port.cost_ns;
+	int err;
+
+	host->port.cost_ns = 0;
+	tdxc_sim_host_no_faults(host);
+	forget(host);
+	err = bring_up(host);
+	if (err == TDXC_OK) {
+		err = build(host);
+		if (err != TDXC_OK)
+			tdxc_sim_bringup_fini(&host->bringup);
+	}
+	host->bare = err != TDXC_OK;
+	host->port.cost_ns = cost_ns;
+	return err;
+}
+
 void tdxc_sim_host_down(struct tdxc_sim_host *host)
 {
 	tdxc_sim_host_no_faults(host);
-	release(host);
-	tdxc_sim_bringup_fini(&host->bringup);
+	if (!host->bare) {
+		release(host);
+		tdxc_sim_bringup_fini(&host->bringup);
+	}
 	tdxc_sim_machine_fini(&host->machine);
 }
 

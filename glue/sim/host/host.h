@@ -82,6 +82,8 @@ struct tdxc_sim_block {
 	uint64_t pa;
 	uint32_t nr_free; /* 4K pages */
 	uint32_t list;	  /* which list it is in */
+	/* No TDX memory: for shared pages only. */
+	bool apart;
 	struct tdxc_sim_block *next;
 	struct tdxc_sim_block *prev;
 	struct tdxc_sim_page pages[512];
@@ -95,7 +97,8 @@ struct tdxc_sim_host_lp {
 	/* The guest that VP.ENTER here lets in; of the thread that stands on
 	 * it. */
 	struct tdxc_sim_guest *entering;
-	uint64_t wanted; /* atomic: threads that want this very one */
+	uint64_t wanted;  /* atomic: threads that want this very one */
+	uint64_t offline; /* atomic: 1, nobody stands on it */
 	struct tdxc_pamt_cache pamt;
 	uint64_t pamt_pages[TDXC_SIM_HOST_PAMT_ROOM];
 	/* tables that may still be seen */
@@ -126,6 +129,7 @@ struct tdxc_sim_host {
 	size_t nr_blocks;
 	struct tdxc_sim_block *whole;	/* all free */
 	struct tdxc_sim_block *partial; /* some free */
+	struct tdxc_sim_block *apart;	/* some free, and no TDX memory */
 	uint64_t counts[TDXC_SIM_PAGE_STATES][TDXC_SIM_USES];
 
 	/* tables: memory of the host that no TDMR has */
@@ -141,12 +145,18 @@ struct tdxc_sim_host {
 	uint64_t wanted;     /* atomic: threads that want any */
 	uint64_t fail_pages; /* atomic: so many allocations fail from now on */
 	uint16_t last_owner;
+	bool bare; /* the next kernel could not bring the module up */
 };
 
 /* Machine, module, pages. TDXC_E_INVAL: the configuration makes no sense;
  * otherwise what bring-up said. Nothing to take down after an error. */
 int tdxc_sim_host_up(struct tdxc_sim_host *host,
 		     const struct tdxc_sim_host_config *config);
+/* Another kernel takes over the machine as it is: the module was disabled and
+ * caches were flushed, VMs were abandoned. It brings the module up as the first
+ * one did, on all processors. What bring-up said; after an error only
+ * tdxc_sim_host_down(). */
+int tdxc_sim_host_next_kernel(struct tdxc_sim_host *host);
 /* All TDs are gone. */
 void tdxc_sim_host_down(struct tdxc_sim_host *host);
 /* From now on calls may fail; rules as in fault.h, the caller's. And no more.
@@ -190,6 +200,14 @@ uint64_t tdxc_sim_host_kept(struct tdxc_sim_host *host, uint16_t owner);
 /* A number for the next TD. */
 uint16_t tdxc_sim_host_new_owner(struct tdxc_sim_host *host);
 
+/* Memory comes, in whole 2 MiB, that no TDMR has: it is kept apart from TDX
+ * memory and backs shared pages only. Or memory goes, of either kind. Nothing
+ * is under way. TDXC_E_EXIST: some is there. TDXC_E_NOENT: none of it is.
+ * TDXC_E_BUSY: a page of it is in use. TDXC_E_NOMEM. After an error nothing has
+ * changed. */
+int tdxc_sim_host_plug(struct tdxc_sim_host *host, struct tdxc_range range);
+int tdxc_sim_host_unplug(struct tdxc_sim_host *host, struct tdxc_range range);
+
 /* With nothing under way: the auditor passes; each page that the module has is
  * LENT to that TD, or QUARANTINED, or part of a pair; each page that is LENT is
  * the module's; pages of pairs and caches are all there are. 0, or -1 with a
@@ -209,6 +227,10 @@ void tdxc_sim_host_take_this_lp(struct tdxc_sim_host *host, uint32_t lp);
 void tdxc_sim_host_drop_lp(struct tdxc_sim_host *host);
 /* A vCPU thread between two entries: let others on, if any wait. */
 void tdxc_sim_host_yield_lp(struct tdxc_sim_host *host);
+/* A processor goes offline, with all that it has; and comes back. Nobody stands
+ * on it, and no vCPU is associated with it. */
+void tdxc_sim_host_lp_offline(struct tdxc_sim_host *host, uint32_t lp);
+void tdxc_sim_host_lp_online(struct tdxc_sim_host *host, uint32_t lp);
 /* The guest of the processor that this thread stands on, from before its
  * VP.ENTER on; NULL: none. */
 void tdxc_sim_host_set_guest(struct tdxc_sim_host *host,

@@ -74,7 +74,8 @@ static void kick_off(struct tdxc_sim_host_lp *lp)
 
 static bool try_lp(struct tdxc_sim_host *host, uint32_t lp)
 {
-	if (pthread_mutex_trylock(&host->lps[lp].mutex) != 0)
+	if (tdxc_load_acquire(&host->lps[lp].offline) != 0 ||
+	    pthread_mutex_trylock(&host->lps[lp].mutex) != 0)
 		return false;
 	stand_on(host, lp);
 	return true;
@@ -117,6 +118,9 @@ void tdxc_sim_host_take_this_lp(struct tdxc_sim_host *host, uint32_t lp)
 	if (here.standing)
 		tdxc_sim_host_stop("a thread stands on a processor already",
 				   here.lp);
+	if (tdxc_load_acquire(&at->offline) != 0)
+		tdxc_sim_host_stop("a thread wants a processor that is offline",
+				   lp);
 	if (try_lp(host, lp))
 		return;
 	(void)__atomic_add_fetch(&at->wanted, 1, __ATOMIC_RELEASE);
@@ -172,6 +176,25 @@ void tdxc_sim_host_let_in(void *ctx, struct tdxc_sim_machine *machine,
 		tdxc_sim_guest_inside(guest, regs);
 	else
 		tdxc_sim_machine_interrupt_exit(machine, lp, regs);
+}
+
+/* --- processors that come and go ------------------------------------------ */
+
+/* Its pages and tables are of use to nobody while it is away. */
+void tdxc_sim_host_lp_offline(struct tdxc_sim_host *host, uint32_t lp)
+{
+	tdxc_sim_host_take_this_lp(host, lp);
+	tdxc_sim_host_pamt_drain(host, 0);
+	tdxc_sim_host_reap(host, 1);
+	tdxc_store_release(&host->lps[lp].offline, 1);
+	host->bringup.cpus[lp].online = 0;
+	tdxc_sim_host_drop_lp(host);
+}
+
+void tdxc_sim_host_lp_online(struct tdxc_sim_host *host, uint32_t lp)
+{
+	host->bringup.cpus[lp].online = 1;
+	tdxc_store_release(&host->lps[lp].offline, 0);
 }
 
 /* --- Dynamic PAMT pages -------------------------------------------------- */

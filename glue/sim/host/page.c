@@ -4,6 +4,7 @@
  * pages come from blocks that are used already, so that large ones stay whole.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "host_impl.h"
 
@@ -12,7 +13,7 @@
 #define PER_BLOCK   512u
 #define FIRST_BLOCK 0x1000000ull /* below: what bring-up uses */
 
-enum { LIST_NONE, LIST_WHOLE, LIST_PARTIAL };
+enum { LIST_NONE, LIST_WHOLE, LIST_PARTIAL, LIST_APART };
 
 static void lock(struct tdxc_sim_host *host)
 {
@@ -29,7 +30,14 @@ static void unlock(struct tdxc_sim_host *host)
 static struct tdxc_sim_block **list_of(struct tdxc_sim_host *host,
 				       uint32_t list)
 {
-	return list == LIST_WHOLE ? &host->whole : &host->partial;
+	switch (list) {
+	case LIST_WHOLE:
+		return &host->whole;
+	case LIST_APART:
+		return &host->apart;
+	default:
+		return &host->partial;
+	}
 }
 
 static void unlist(struct tdxc_sim_host *host, struct tdxc_sim_block *b)
@@ -49,9 +57,10 @@ static void unlist(struct tdxc_sim_host *host, struct tdxc_sim_block *b)
 
 static void enlist(struct tdxc_sim_host *host, struct tdxc_sim_block *b)
 {
-	uint32_t list = b->nr_free == PER_BLOCK ? LIST_WHOLE
-			: b->nr_free != 0	? LIST_PARTIAL
-						: LIST_NONE;
+	uint32_t list = b->nr_free == 0		  ? LIST_NONE
+			: b->apart		  ? LIST_APART
+			: b->nr_free == PER_BLOCK ? LIST_WHOLE
+						  : LIST_PARTIAL;
 	struct tdxc_sim_block **head = list_of(host, list);
 
 	if (b->list == list)
@@ -194,8 +203,13 @@ static void take(struct tdxc_sim_host *host, struct tdxc_sim_block *b,
 	enlist(host, b);
 }
 
-static struct tdxc_sim_block *choose(struct tdxc_sim_host *host, uint32_t level)
+/* What must be no TDX memory comes from memory that is none, if there is any.
+ */
+static struct tdxc_sim_block *choose(struct tdxc_sim_host *host, uint32_t level,
+				     enum tdxc_sim_page_use use)
 {
+	if (use == TDXC_SIM_USE_SHARED && level == 1 && host->apart)
+		return host->apart;
 	return level == 2 || !host->partial ? host->whole : host->partial;
 }
 
@@ -221,7 +235,7 @@ int tdxc_sim_host_alloc(struct tdxc_sim_host *host, uint32_t level,
 	if (fails_now(host))
 		return TDXC_E_NOMEM;
 	lock(host);
-	b = choose(host, level);
+	b = choose(host, level, use);
 	if (b) {
 		while (b->pages[first].state != TDXC_SIM_PAGE_FREE)
 			first++;
@@ -268,6 +282,10 @@ void tdxc_sim_host_lend(struct tdxc_sim_host *host, uint32_t level, uint64_t pa,
 		if (now.state != TDXC_SIM_PAGE_HOST || now.owner != owner)
 			tdxc_sim_host_stop("a page is lent that is lent, or "
 					   "another's",
+					   pa + i * PAGE);
+		if (tdxc_sim_host_block(host, pa)->apart)
+			tdxc_sim_host_stop("a page is lent that is no TDX "
+					   "memory",
 					   pa + i * PAGE);
 		now.state = TDXC_SIM_PAGE_LENT;
 		set(host, &page[i], now);
@@ -330,6 +348,96 @@ struct tdxc_sim_page tdxc_sim_host_page(struct tdxc_sim_host *host, uint64_t pa)
 	page = b->pages[(pa - b->pa) / PAGE];
 	unlock(host);
 	return page;
+}
+
+/* --- memory that comes and goes ------------------------------------------ */
+
+static bool is_in(uint64_t pa, struct tdxc_range range)
+{
+	return pa >= range.start && pa < range.end;
+}
+
+/* After the blocks have moved. */
+static void list_all(struct tdxc_sim_host *host)
+{
+	host->whole = NULL;
+	host->partial = NULL;
+	host->apart = NULL;
+	for (size_t i = host->nr_blocks; i-- > 0;) {
+		host->blocks[i].list = LIST_NONE;
+		host->blocks[i].next = NULL;
+		host->blocks[i].prev = NULL;
+		enlist(host, &host->blocks[i]);
+	}
+}
+
+static void make_block(struct tdxc_sim_block *b, uint64_t pa)
+{
+	*b = (struct tdxc_sim_block){
+		.pa = pa, .nr_free = PER_BLOCK, .apart = true};
+	for (uint32_t k = 0; k < PER_BLOCK; k++)
+		b->pages[k].state = TDXC_SIM_PAGE_FREE;
+}
+
+/* Of the blocks before, between and after, in order. */
+static void put_blocks(struct tdxc_sim_host *host, struct tdxc_range range)
+{
+	size_t n = tdxc_range_size(range) / BLOCK;
+	size_t at = 0;
+
+	while (at < host->nr_blocks && host->blocks[at].pa < range.start)
+		at++;
+	memmove(&host->blocks[at + n], &host->blocks[at],
+		(host->nr_blocks - at) * sizeof(*host->blocks));
+	for (size_t i = 0; i < n; i++)
+		make_block(&host->blocks[at + i], range.start + i * BLOCK);
+	host->nr_blocks += n;
+	host->counts[TDXC_SIM_PAGE_FREE][TDXC_SIM_USE_NONE] += n * PER_BLOCK;
+}
+
+int tdxc_sim_host_plug(struct tdxc_sim_host *host, struct tdxc_range range)
+{
+	size_t n = tdxc_range_size(range) / BLOCK;
+	struct tdxc_sim_block *blocks;
+
+	if (range.start % BLOCK != 0 || range.end % BLOCK != 0)
+		return TDXC_E_INVAL;
+	for (size_t i = 0; i < host->nr_blocks; i++) {
+		if (is_in(host->blocks[i].pa, range))
+			return TDXC_E_EXIST;
+	}
+	blocks = realloc(host->blocks,
+			 (host->nr_blocks + n) * sizeof(*host->blocks));
+	if (!blocks)
+		return TDXC_E_NOMEM;
+	host->blocks = blocks;
+	put_blocks(host, range);
+	list_all(host);
+	return TDXC_OK;
+}
+
+int tdxc_sim_host_unplug(struct tdxc_sim_host *host, struct tdxc_range range)
+{
+	size_t left = 0;
+	size_t gone = 0;
+
+	for (size_t i = 0; i < host->nr_blocks; i++) {
+		if (!is_in(host->blocks[i].pa, range))
+			continue;
+		if (host->blocks[i].nr_free != PER_BLOCK)
+			return TDXC_E_BUSY;
+		gone++;
+	}
+	if (gone == 0)
+		return TDXC_E_NOENT;
+	for (size_t i = 0; i < host->nr_blocks; i++) {
+		if (!is_in(host->blocks[i].pa, range))
+			host->blocks[left++] = host->blocks[i];
+	}
+	host->nr_blocks = left;
+	host->counts[TDXC_SIM_PAGE_FREE][TDXC_SIM_USE_NONE] -= gone * PER_BLOCK;
+	list_all(host);
+	return TDXC_OK;
 }
 
 /* --- all of them --------------------------------------------------------- */

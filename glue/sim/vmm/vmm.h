@@ -168,6 +168,12 @@ int tdxc_sim_vmm_finalize(struct tdxc_sim_vmm *vm);
 int tdxc_sim_vmm_destroy(struct tdxc_sim_vmm *vm,
 			 struct tdxc_sim_vmm_counts *counts);
 
+/* The kernel ends, and the module with it: no SEAMCALL is made any more, and
+ * what the TD had is the next kernel's to find out about. vCPUs are stopped.
+ * The VM is gone. */
+void tdxc_sim_vmm_abandon(struct tdxc_sim_vmm *vm,
+			  struct tdxc_sim_vmm_counts *counts);
+
 /* --- vCPUs ------------------------------------------------------------------
  */
 
@@ -182,12 +188,20 @@ struct tdxc_sim_vmm_result tdxc_sim_vmm_join(struct tdxc_sim_vmm *vm,
 struct tdxc_sim_vmm_result
 tdxc_sim_vmm_run(struct tdxc_sim_vmm *vm, uint32_t vcpu,
 		 const struct tdxc_sim_guest_op *script, size_t nr_ops);
+/* A TDCALL by this vCPU, with these registers before and after; the host does
+ * what the guest asks it for. As tdxc_sim_vmm_run(). */
+struct tdxc_sim_vmm_result tdxc_sim_vmm_tdcall(struct tdxc_sim_vmm *vm,
+					       uint32_t vcpu,
+					       struct tdxc_sim_regs *regs);
 /* Its script ends soon, and is DONE. */
 void tdxc_sim_vmm_stop(struct tdxc_sim_vmm *vm, uint32_t vcpu);
 void tdxc_sim_vmm_kick(struct tdxc_sim_vmm *vm, uint32_t vcpu);
 /* It goes on on another processor: VP.FLUSH on the old one. Asks only: done
  * before its next entry. TDXC_E_INVAL: no such vCPU or LP. */
 int tdxc_sim_vmm_migrate(struct tdxc_sim_vmm *vm, uint32_t vcpu, uint32_t lp);
+/* No vCPU is associated with a processor that is about to go offline. None
+ * runs. */
+int tdxc_sim_vmm_leave_lp(struct tdxc_sim_vmm *vm, uint32_t lp);
 
 /* --- memory ----------------------------------------------------------------
  * gpa without the shared bit, gpa and bytes multiples of 4 KiB.
@@ -237,6 +251,11 @@ void tdxc_sim_vmm_mmu_counts(struct tdxc_sim_vmm *vm,
 /* What is mapped at gpa: level, 0: nothing. */
 uint32_t tdxc_sim_vmm_level(struct tdxc_sim_vmm *vm, uint64_t gpa,
 			    bool is_private);
+/* What the frame at gpa is, by its attributes. */
+bool tdxc_sim_vmm_is_shared(struct tdxc_sim_vmm *vm, uint64_t gpa);
+/* The private page at gpa, as its guest sees it, on a machine without the line
+ * model. NULL: nothing is mapped there. */
+void *tdxc_sim_vmm_private_page(struct tdxc_sim_vmm *vm, uint64_t gpa);
 /* With nothing under way: every entry of the mirror against the S-EPT, every
  * page of it against the backing, and the library's counts against the entries.
  * 0, or -1 with a text. */

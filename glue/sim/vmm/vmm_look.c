@@ -49,6 +49,26 @@ uint32_t tdxc_sim_vmm_level(struct tdxc_sim_vmm *vm, uint64_t gpa,
 	return tdxc_spte_is_leaf(found.spte) ? (uint32_t)found.level : 0;
 }
 
+bool tdxc_sim_vmm_is_shared(struct tdxc_sim_vmm *vm, uint64_t gpa)
+{
+	struct tdxc_sim_vmm_memory *m = vmm_find(vm, gpa / VMM_PAGE);
+
+	return m && vmm_is_shared(m, gpa / VMM_PAGE);
+}
+
+void *tdxc_sim_vmm_private_page(struct tdxc_sim_vmm *vm, uint64_t gpa)
+{
+	struct tdxc_sim_vmm_memory *m = vmm_find(vm, gpa / VMM_PAGE);
+	uint64_t pa;
+
+	if (!m || vm->host->config.lines ||
+	    tdxc_sim_vmm_level(vm, gpa, true) == 0)
+		return NULL;
+	pa = vmm_page(vm, m, gpa / VMM_PAGE, VMM_PRIVATE);
+	return pa == 0 ? NULL
+		       : tdxc_sim_memory_page(vm->host->machine.memory, pa);
+}
+
 /* --- the host's own view of shared memory -------------------------------- */
 
 static int for_shared(struct tdxc_sim_vmm *vm, uint64_t gpa, uint64_t bytes,

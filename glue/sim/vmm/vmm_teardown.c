@@ -220,6 +220,15 @@ static int reclaim(struct tdxc_sim_vmm *vm)
 	return err;
 }
 
+void tdxc_sim_vmm_abandon(struct tdxc_sim_vmm *vm,
+			  struct tdxc_sim_vmm_counts *counts)
+{
+	stop_vcpus(vm);
+	if (counts)
+		tdxc_sim_vmm_read_counts(vm, counts);
+	vmm_free(vm);
+}
+
 int tdxc_sim_vmm_destroy(struct tdxc_sim_vmm *vm,
 			 struct tdxc_sim_vmm_counts *counts)
 {

@@ -149,19 +149,34 @@ static int on_violation(struct run *run)
 	return err == TDXC_E_CANCELED ? TDXC_OK : err;
 }
 
+/* A slot at a time: the guest does not know of slots. */
+static uint64_t slot_end(struct tdxc_sim_vmm *vm,
+			 const struct tdxc_td_conversion *c)
+{
+	const struct tdxc_sim_vmm_memory *m = vmm_find(vm, c->start.n);
+
+	return m && m->end < c->end.n ? m->end : c->end.n;
+}
+
 static int on_map_gpa(struct run *run)
 {
 	struct tdxc_seamcall_full *regs = &run->regs;
 	struct tdxc_td_conversion c;
 	uint64_t answer = tdxc_td_map_gpa(regs, run->vm->alias / VMM_PAGE, &c);
+	uint64_t end;
 	int err;
 
 	regs->common.r10 = answer;
 	regs->common.r11 = 0;
 	if (answer != TDXC_MAP_GPA_SUCCESS || c.start.n == c.end.n)
 		return TDXC_OK;
+	end = slot_end(run->vm, &c);
 	err = vmm_convert(run->vm, c.start.n * VMM_PAGE,
-			  (c.end.n - c.start.n) * VMM_PAGE, c.to_private);
+			  (end - c.start.n) * VMM_PAGE, c.to_private);
+	if (err == TDXC_OK && end != c.end.n) {
+		regs->common.r10 = TDXC_MAP_GPA_RETRY;
+		regs->common.r11 = regs->r12 + (end - c.start.n) * VMM_PAGE;
+	}
 	if (err == TDXC_E_NOENT) {
 		regs->common.r10 = TDXC_MAP_GPA_INVALID_OPERAND;
 		return TDXC_OK;
@@ -363,6 +378,39 @@ tdxc_sim_vmm_run(struct tdxc_sim_vmm *vm, uint32_t vcpu,
 	tdxc_store_release(&v->running, 1);
 	loop(v);
 	return v->result;
+}
+
+struct tdxc_sim_vmm_result tdxc_sim_vmm_tdcall(struct tdxc_sim_vmm *vm,
+					       uint32_t vcpu,
+					       struct tdxc_sim_regs *regs)
+{
+	const struct tdxc_sim_guest_op op = {.code = TDXC_SIM_GUEST_TDCALL};
+	struct tdxc_sim_vmm_result result;
+
+	vm->vcpus[vcpu].guest.tdcall = regs;
+	result = tdxc_sim_vmm_run(vm, vcpu, &op, 1);
+	vm->vcpus[vcpu].guest.tdcall = NULL;
+	return result;
+}
+
+int tdxc_sim_vmm_leave_lp(struct tdxc_sim_vmm *vm, uint32_t lp)
+{
+	struct tdxc_seamcall_diag diag;
+	int err = TDXC_OK;
+
+	tdxc_sim_host_take_this_lp(vm->host, lp);
+	for (uint32_t i = 0; i < vm->config.nr_vcpus && err == TDXC_OK; i++) {
+		uint32_t tries = 0;
+
+		if (associated(&vm->vcpus[i]) != lp + 1)
+			continue;
+		do {
+			err = tdxc_td_vcpu_flush(&vm->td, i, lp, &diag);
+		} while (err == TDXC_E_BUSY && tries++ < VMM_PATIENCE);
+		vmm_count(&vm->counts.migrations, 1);
+	}
+	tdxc_sim_host_drop_lp(vm->host);
+	return err;
 }
 
 void tdxc_sim_vmm_stop(struct tdxc_sim_vmm *vm, uint32_t vcpu)
