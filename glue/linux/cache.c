@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent)
 /* Caches and TLBs, and the marks that say whose caches may be dirty. */
 #include <linux/cpu.h>
-#include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 
 #include <asm/cacheflush.h>
@@ -15,17 +15,18 @@
 #define CPUID_7_EBX_INVPCID   (1u << 10)
 #define INVPCID_ALL_GLOBAL    2ul
 
-static DEFINE_PER_CPU(struct tdxc_coherence_cpu, marks);
+/* One array, as the end of a kernel's life wants it (handover.h). */
+static struct tdxc_coherence_cpu *marks;
 static struct tdxc_coherence coherence;
 
 struct tdxc_coherence_cpu *tdxc_linux_coherence_this(void)
 {
-	return this_cpu_ptr(&marks);
+	return &marks[smp_processor_id()];
 }
 
 const struct tdxc_coherence_cpu *tdxc_linux_coherence_of(int cpu)
 {
-	return per_cpu_ptr(&marks, cpu);
+	return &marks[cpu];
 }
 
 const struct tdxc_coherence *tdxc_linux_coherence(void)
@@ -38,7 +39,7 @@ void tdxc_linux_wbinvd(void)
 	struct tdxc_coherence_cpu *cpu;
 
 	preempt_disable();
-	cpu = this_cpu_ptr(&marks);
+	cpu = tdxc_linux_coherence_this();
 	tdxc_coherence_flush_begin(cpu);
 	asm volatile("wbinvd" : : : "memory");
 	tdxc_coherence_flush_end(cpu);
@@ -133,11 +134,15 @@ int tdxc_linux_cache_init(void)
 
 	if (err)
 		return err;
+	marks = kcalloc(nr_cpu_ids, sizeof(*marks), GFP_KERNEL);
+	if (!marks)
+		return -ENOMEM;
 	for_each_possible_cpu(cpu)
-		tdxc_coherence_cpu_init(per_cpu_ptr(&marks, cpu), &coherence);
+		tdxc_coherence_cpu_init(&marks[cpu], &coherence);
 	return 0;
 }
 
 void tdxc_linux_cache_exit(void)
 {
+	kfree(marks);
 }

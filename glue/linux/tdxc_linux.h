@@ -79,6 +79,26 @@ void tdxc_linux_flush_tlb(void);
 int tdxc_linux_cache_init(void);
 void tdxc_linux_cache_exit(void);
 
+/* --- memory.c ------------------------------------------------------------- */
+
+/* System RAM by node, ascending; more than `room` is counted, not stored. */
+size_t tdxc_linux_ram(struct tdxc_plan_ram *ram, size_t room);
+/* All of it, in an array to be kvfree()d; NULL: no memory. */
+struct tdxc_plan_ram *tdxc_linux_ram_get(size_t *nr);
+/* A page: TDXC_OK or TDXC_E_NOMEM. */
+int tdxc_linux_page_alloc(u64 *pa);
+void tdxc_linux_page_free(u64 pa);
+/* Memory in one piece, 4 KiB aligned; the range is what is to be freed. */
+int tdxc_linux_contig_alloc(u64 bytes, int node, struct tdxc_range *range);
+void tdxc_linux_contig_free(struct tdxc_range range);
+
+/* --- walk.c --------------------------------------------------------------- */
+
+/* A scan of all the page tables of this CPU; narrow it by start, end, what. The
+ * caller may sleep until the end of it, and stays in the same process. */
+int tdxc_linux_walk_begin(struct tdxc_scan_config *config);
+void tdxc_linux_walk_end(struct tdxc_scan_config *config);
+
 /* --- debug.c: /sys/kernel/debug/tdxcore ----------------------------------- */
 
 int tdxc_linux_debug_init(void);

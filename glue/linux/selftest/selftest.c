@@ -20,6 +20,7 @@
 static const struct tdxc_selftest *const groups[] = {
 	tdxc_selftest_core,
 	tdxc_selftest_primitives,
+	tdxc_selftest_memory,
 };
 
 struct outcome {

@@ -68,5 +68,6 @@ void tdxc_selftest_debugfs(struct dentry *root);
 /* Arrays of tests. */
 extern const struct tdxc_selftest tdxc_selftest_core[];
 extern const struct tdxc_selftest tdxc_selftest_primitives[];
+extern const struct tdxc_selftest tdxc_selftest_memory[];
 
 #endif
