@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# shellcheck shell=sh
+# The module's own tests: what reading the file says is TAP already.
+. /tap
+
+insmod "$KO" || exit
+cat "$DEBUG/selftest"

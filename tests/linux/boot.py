@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""Boot a Linux kernel in QEMU, without KVM, and run scripts in it.
+
+The initramfs holds busybox, the module, the scripts and init. What the scripts
+print comes back over a serial line of its own, so that no kernel message can
+tear it; the kernel's log comes over the other one.
+"""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GUEST = os.path.join(HERE, "guest")
+FOLDERS = ("bin", "debug", "dev", "proc", "scripts", "sys", "tmp")
+
+
+def install(source, target):
+    """Copy a file and make it executable."""
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o755)
+
+
+def fill(root, module, scripts):
+    """What the guest's root folder holds."""
+    for folder in FOLDERS:
+        os.mkdir(os.path.join(root, folder))
+    install(shutil.which("busybox"), os.path.join(root, "bin/busybox"))
+    os.symlink("busybox", os.path.join(root, "bin/sh"))
+    shutil.copy(module, os.path.join(root, "tdxcore.ko"))
+    install(os.path.join(GUEST, "init"), os.path.join(root, "init"))
+    shutil.copy(os.path.join(GUEST, "tap"), root)
+    for script in scripts:
+        shutil.copy(script, os.path.join(root, "scripts"))
+
+
+def pack(path, module, scripts):
+    """An initramfs at `path`."""
+    with tempfile.TemporaryDirectory() as root:
+        fill(root, module, scripts)
+        names = [os.path.relpath(os.path.join(folder, name), root)
+                 for folder, folders, files in os.walk(root)
+                 for name in folders + files]
+        with open(path, "wb") as out:
+            subprocess.run(
+                ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
+                input="\n".join(sorted(names)).encode(), cwd=root,
+                stdout=out, check=True)
+
+
+def read(path):
+    """A log's text, empty if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().replace("\r", "")
+    except FileNotFoundError:
+        return ""
+
+
+class Guest:
+    """What came of a boot."""
+
+    def __init__(self, log, output, ended, seconds):
+        self.log = log          # the kernel's
+        self.output = output    # of the scripts
+        self.ended = ended      # "", or why there is no end
+        self.seconds = seconds
+
+
+def boot(image, module, scripts, folder, environment, timeout, memory="1G"):
+    """Boot with 4 CPUs, run the scripts, power off.
+
+    `environment`: the kernel hands what it does not know to init, and init's
+    environment is the scripts'. Logs are left in `folder`.
+    """
+    os.makedirs(folder, exist_ok=True)
+    ramdisk, log, output = (os.path.join(folder, name) for name in
+                            ("initramfs.cpio", "console.log", "tap"))
+    pack(ramdisk, module, scripts)
+    for path in (log, output):
+        if os.path.exists(path):
+            os.remove(path)
+    given = [f"{name}={value}" for name, value in environment.items()]
+    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
+               "-machine", "q35", "-cpu", "max", "-smp", "4", "-m", memory,
+               "-display", "none", "-nic", "none", "-no-reboot",
+               "-kernel", image, "-initrd", ramdisk,
+               "-serial", "file:" + log, "-serial", "file:" + output,
+               "-append", " ".join(["console=ttyS0 panic=-1 oops=panic"]
+                                   + given)]
+    start = time.monotonic()
+    ended = ""
+    try:
+        done = subprocess.run(command, timeout=timeout, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode:
+            ended = f"QEMU ended with {done.returncode}"
+    except subprocess.TimeoutExpired:
+        ended = f"no end after {timeout} s"
+    return Guest(read(log), read(output), ended, time.monotonic() - start)

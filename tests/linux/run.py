@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""The kernel module in real kernels: build, boot in QEMU, run scripts, judge.
+
+    run.py [--kernel NAME] [--json] [--soak] [--debug]
+    run.py --selftest
+
+Everything is built and kept below build/linux. The last line is `N passed, N
+failed`; what was skipped is neither. With --json standard output has one
+object, and the rest goes to standard error.
+"""
+import argparse
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import boot
+import debug
+import kernels
+import verdict
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TREE, "build/linux")
+sys.path.insert(0, os.path.join(TREE, "tests/abi"))
+# pylint: disable-next=wrong-import-position
+import cross
+
+# Cycles of load and unload, then seconds of stress; limit of the whole boot.
+BRIEF = {"SOAK_CYCLES": 20, "SOAK_SECONDS": 30}
+LONG = {"SOAK_CYCLES": 1000, "SOAK_SECONDS": 600}
+DEBUG = {"SOAK_CYCLES": 50, "SOAK_SECONDS": 300}
+TIMEOUTS = {"brief": 400, "long": 3600, "debug": 2400}
+FINDING = re.compile(r"^(?!\./|/usr|include/|arch/).*(warning|error):", re.M)
+
+
+def make(kernel, folder, *arguments):
+    """Run the kernel's build; exit code and output."""
+    done = subprocess.run(
+        kernel.command(folder, ["make", "-C", kernel.headers,
+                                "M={}/glue/linux", f"-j{os.cpu_count()}",
+                                *arguments, "modules"]),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout
+
+
+def complaints_of(code, text):
+    """Warnings and errors, or the end of what failed without one."""
+    found = FINDING.findall(text) and [
+        line for line in text.splitlines() if FINDING.match(line)]
+    return found or (text.splitlines()[-20:] if code else [])
+
+
+def build_module(kernel, folder):
+    """The module's path, and results.
+
+    It is built from a copy, so that no object lands between the sources and
+    two kernels never mix theirs.
+    """
+    cross.mirror_sources(TREE, folder)
+    module = os.path.join(folder, "glue/linux/tdxcore.ko")
+    if os.path.exists(module):
+        os.remove(module)
+    code, text = make(kernel, folder, "W=1", "KCFLAGS=-Werror")
+    results = [verdict.outcome("build: no warning with W=1",
+                               complaints_of(code, text))]
+    if kernel.root == "/" and not code:
+        code, text = make(kernel, folder, "W=1", "KCFLAGS=-Werror", "C=2",
+                          "CHECK=sparse")
+        results.append(verdict.outcome("build: sparse finds nothing",
+                                       complaints_of(code, text)))
+    return (module if os.path.exists(module) else None), results
+
+
+def script_name(path):
+    """As the guest's init calls it."""
+    return re.sub(r"^\d\d-|\.sh$", "", os.path.basename(path))
+
+
+def keep_files(output, folder):
+    """Files that the guest sent, written to `folder`; their paths."""
+    os.makedirs(folder, exist_ok=True)
+    paths = []
+    for name, data in verdict.files_of(output).items():
+        path = os.path.join(folder, os.path.basename(name))
+        with open(path, "wb") as file:
+            file.write(data)
+        paths.append(path)
+    return paths
+
+
+def try_kernel(kernel, environment, timeout, scripts="*", memory="1G"):
+    """Build for a kernel, boot it, judge: results."""
+    folder = os.path.join(BUILD, kernel.release)
+    module, results = build_module(kernel, os.path.join(folder, "tree"))
+    if not module:
+        return results
+    paths = sorted(glob.glob(os.path.join(HERE, scripts + ".sh")))
+    guest = boot.boot(kernel.image, module, paths, folder, environment,
+                      timeout, memory)
+    keep_files(guest.output, os.path.join(folder, "files"))
+    results += verdict.judge_scripts(guest.output, map(script_name, paths))
+    results += verdict.judge_log(guest.log, guest.ended)
+    return results
+
+
+def report(name, results, seconds, as_json):
+    """Show results; the exit code."""
+    lines = sys.stderr if as_json else sys.stdout
+    for result in results:
+        mark = {verdict.PASSED: "ok  ", verdict.FAILED: "FAIL",
+                verdict.SKIPPED: "skip"}[result.result]
+        print(mark, result.name, file=lines)
+        if result.why and result.result != verdict.PASSED:
+            print("    " + result.why.strip().replace("\n", "\n    "),
+                  file=lines)
+    counts = {kind: sum(result.result == kind for result in results)
+              for kind in (verdict.PASSED, verdict.FAILED, verdict.SKIPPED)}
+    if as_json:
+        json.dump({"kernel": name, "seconds": round(seconds, 1), **counts,
+                   "tests": [result.as_dict() for result in results]},
+                  sys.stdout, indent=1)
+        print()
+    print(f"{counts[verdict.PASSED]} passed, {counts[verdict.FAILED]} failed",
+          file=lines)
+    return 1 if counts[verdict.FAILED] or not counts[verdict.PASSED] else 0
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kernel", default="6.1", metavar="NAME",
+                        help="6.1, 6.12, or what Debian sid has, as 7.x")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--soak", action="store_true",
+                        help="1000 cycles and 10 minutes of stress")
+    parser.add_argument("--debug", action="store_true",
+                        help="kernels that look for faults, built here")
+    parser.add_argument("--selftest", action="store_true")
+    return parser.parse_args()
+
+
+def run(args):
+    """Results of what was asked for."""
+    if args.selftest:
+        return "", verdict.selftest()
+    if args.debug:
+        results = []
+        for kernel in debug.prepare(BUILD):
+            found = try_kernel(kernel, DEBUG, TIMEOUTS["debug"], memory="2G")
+            for result in found:
+                result.name = f"{kernel.release}: {result.name}"
+            results += found
+        return "debug", results
+    kernel = kernels.prepare(args.kernel, BUILD)
+    return kernel.release, try_kernel(
+        kernel, LONG if args.soak else BRIEF,
+        TIMEOUTS["long" if args.soak else "brief"])
+
+
+def main():
+    """See the top of the file."""
+    args = parse()
+    start = time.monotonic()
+    try:
+        name, results = run(args)
+    except kernels.KernelError as error:
+        print(error, file=sys.stderr)
+        name, results = args.kernel, [
+            verdict.outcome("a kernel to boot", [str(error)])]
+    return report(name, results, time.monotonic() - start, args.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
