@@ -9,6 +9,8 @@
 
 #include <tdxcore/tdxcore.h>
 
+#include "bringup.h"
+#include "power.h"
 #include "tdxc_linux.h"
 
 /* Glue hands the core's codes on as they are. */
@@ -31,6 +33,9 @@ static const struct part {
 } parts[] = {
 	{tdxc_linux_cpu_init, tdxc_linux_cpu_exit},
 	{tdxc_linux_cache_init, tdxc_linux_cache_exit},
+	{tdxc_linux_power_init, tdxc_linux_power_exit},
+	{tdxc_linux_bringup_init, tdxc_linux_bringup_exit},
+	{tdxc_linux_sysfs_init, tdxc_linux_sysfs_exit},
 	{tdxc_linux_debug_init, tdxc_linux_debug_exit},
 };
 

@@ -99,6 +99,11 @@ void tdxc_linux_contig_free(struct tdxc_range range);
 int tdxc_linux_walk_begin(struct tdxc_scan_config *config);
 void tdxc_linux_walk_end(struct tdxc_scan_config *config);
 
+/* --- sysfs.c: /sys/kernel/tdxcore ----------------------------------------- */
+
+int tdxc_linux_sysfs_init(void);
+void tdxc_linux_sysfs_exit(void);
+
 /* --- debug.c: /sys/kernel/debug/tdxcore ----------------------------------- */
 
 int tdxc_linux_debug_init(void);

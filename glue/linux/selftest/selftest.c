@@ -21,6 +21,7 @@ static const struct tdxc_selftest *const groups[] = {
 	tdxc_selftest_core,
 	tdxc_selftest_primitives,
 	tdxc_selftest_memory,
+	tdxc_selftest_machine,
 };
 
 struct outcome {

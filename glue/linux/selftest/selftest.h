@@ -69,5 +69,6 @@ void tdxc_selftest_debugfs(struct dentry *root);
 extern const struct tdxc_selftest tdxc_selftest_core[];
 extern const struct tdxc_selftest tdxc_selftest_primitives[];
 extern const struct tdxc_selftest tdxc_selftest_memory[];
+extern const struct tdxc_selftest tdxc_selftest_machine[];
 
 #endif

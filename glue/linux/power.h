@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent) */
+/* Events of the host that concern TDX. */
+#ifndef TDXC_LINUX_POWER_H
+#define TDXC_LINUX_POWER_H
+
+#include <tdxcore/tdxcore.h>
+
+/* What the core judges hotplug by, as of now. */
+void tdxc_linux_hotplug_state(struct tdxc_hotplug_state *state);
+/* The end of this kernel, here and now; returns how many CPUs did not flush. */
+u32 tdxc_linux_hand_over(enum tdxc_handover_kind kind);
+
+int tdxc_linux_power_init(void);
+void tdxc_linux_power_exit(void);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent) */
+/*
+ * sim=on: the software TDX module inside this kernel, on a machine of its own.
+ *
+ * Its physical memory is simulated, its logical processors are the CPUs of this
+ * kernel: a SEAMCALL is made by the CPU it is called on, with preemption off,
+ * and a vCPU is inside for as long as its thread does not leave that CPU. Locks
+ * and RCU are the kernel's own.
+ */
+#ifndef TDXC_LINUX_SIM_H
+#define TDXC_LINUX_SIM_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/threads.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include <tdxcore/td_params.h>
+#include <tdxcore/tdxcore.h>
+
+#include "auditor.h"
+#include "tdx_module.h"
+
+struct dentry;
+struct crypto_shash;
+struct task_struct;
+struct tdxc_ksim_vcpu;
+
+/* --- machine.c: memory, processors, the module ---------------------------- */
+
+struct tdxc_ksim_machine_config {
+	bool dynamic_pamt;
+	bool erratum; /* a CPU model with partial-write poisoning */
+	u32 gib;      /* of RAM above 4 GiB */
+};
+
+struct tdxc_ksim_machine {
+	struct tdxc_sim_module module;
+	struct tdxc_sim_platform platform;
+	struct xarray pages; /* by frame: a struct page */
+	struct page *scrap;  /* for addresses that have none */
+	atomic64_t scrapped; /* times it was needed: 0, or nothing is right */
+	atomic64_t nr_pages;
+	struct crypto_shash *sha384;
+	u32 nr_lps;
+	int cpu_of[TDXC_SIM_MAX_LPS];
+	u32 lp_of[NR_CPUS]; /* + 1; 0: the module knows no such processor */
+	u64 interrupts[TDXC_SIM_MAX_LPS];
+	u64 key_failures; /* the next so many attempts */
+	enum tdxc_sim_key_result key_failure;
+	/* Of who enters on a processor. */
+	struct tdxc_ksim_vcpu *entering[TDXC_SIM_MAX_LPS];
+	atomic64_t calls[128]; /* by leaf */
+	atomic64_t refused;    /* other answers than success */
+};
+
+/* -ENOENT: the kernel has no SHA-384 (sha512_generic); -ENOMEM. */
+int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
+			   const struct tdxc_ksim_machine_config *config);
+void tdxc_ksim_machine_fini(struct tdxc_ksim_machine *machine);
+/* For the core. */
+struct tdxc_seamcall_port
+tdxc_ksim_machine_port(struct tdxc_ksim_machine *machine);
+/* The page at an address, KeyID or not, made when it is not there. */
+void *tdxc_ksim_machine_page(struct tdxc_ksim_machine *machine, u64 pa);
+void tdxc_ksim_machine_zero(struct tdxc_ksim_machine *machine, u64 pa,
+			    u64 bytes);
+/* The processor this runs on; preemption is off, or the thread is bound. */
+u32 tdxc_ksim_machine_lp(const struct tdxc_ksim_machine *machine);
+/* TDCALL and exits of who is inside on `lp`. */
+enum tdxc_sim_outcome tdxc_ksim_tdcall(struct tdxc_ksim_machine *machine,
+				       u32 lp, struct tdxc_sim_regs *regs);
+void tdxc_ksim_interrupt_exit(struct tdxc_ksim_machine *machine, u32 lp,
+			      struct tdxc_sim_regs *regs);
+void tdxc_ksim_violation_exit(struct tdxc_ksim_machine *machine, u32 lp,
+			      u64 gpa, bool write, struct tdxc_sim_regs *regs);
+u64 tdxc_ksim_calls(const struct tdxc_ksim_machine *machine, u32 leaf);
+/* 0, or -1 with a text. Nothing may be under way. */
+int tdxc_ksim_audit(struct tdxc_ksim_machine *machine,
+		    struct tdxc_sim_violation *out);
+
+/* --- vcpu.c: what runs inside --------------------------------------------- */
+
+/* Called by the machine once VP.ENTER got in, on `lp`: the guest has left when
+ * it returns, and `regs` are what VP.ENTER answers. */
+void tdxc_ksim_inside(struct tdxc_ksim_machine *machine, u32 lp,
+		      struct tdxc_sim_regs *regs);
+
+/* --- pages.c: memory that can be lent ------------------------------------- */
+
+struct tdxc_ksim_pages {
+	spinlock_t lock;
+	u64 base;
+	u64 nr;		      /* frames */
+	unsigned long *taken; /* by the host, lent or not */
+	unsigned long *lent;
+	u64 nr_taken;
+	u64 nr_lent;
+	u64 mistakes; /* lent twice, freed while lent, and the like */
+	u64 small;    /* where to look next */
+};
+
+int tdxc_ksim_pages_init(struct tdxc_ksim_pages *pages, struct tdxc_range r);
+void tdxc_ksim_pages_fini(struct tdxc_ksim_pages *pages);
+/* Of level 1 or 2. TDXC_OK or TDXC_E_NOMEM. */
+int tdxc_ksim_alloc(struct tdxc_ksim_pages *pages, u32 level, u64 *pa);
+void tdxc_ksim_free(struct tdxc_ksim_pages *pages, u32 level, u64 pa);
+/* The module gets it; it comes back. */
+void tdxc_ksim_lend(struct tdxc_ksim_pages *pages, u32 level, u64 pa);
+void tdxc_ksim_returned(struct tdxc_ksim_pages *pages, u32 level, u64 pa);
+bool tdxc_ksim_is_lent(struct tdxc_ksim_pages *pages, u64 pa);
+
+/* --- host.c: the module brought up by the core ---------------------------- */
+
+#define TDXC_KSIM_BATCH	    64u
+#define TDXC_KSIM_PAMT_LOW  24u
+#define TDXC_KSIM_PAMT_HIGH 64u
+#define TDXC_KSIM_PAMT_ROOM 160u
+#define TDXC_KSIM_ACTORS    64u
+
+/* What a thread brings along for the library. */
+struct tdxc_ksim_actor {
+	struct task_struct *task; /* NULL: free */
+	struct tdxc_mmu_cpu mmu;
+	struct tdxc_pamt_cache pamt;
+	enum { TDXC_KSIM_UNLOCKED, TDXC_KSIM_SHARED, TDXC_KSIM_EXCLUSIVE } held;
+	u64 pamt_pages[TDXC_KSIM_PAMT_ROOM];
+	struct tdxc_external_entry entries[TDXC_KSIM_BATCH];
+	u64 *slots[TDXC_KSIM_BATCH];
+	struct tdxc_zapped zapped[TDXC_KSIM_BATCH];
+};
+
+struct tdxc_ksim_host {
+	struct tdxc_ksim_machine machine;
+	struct tdxc_ksim_machine_config config;
+	struct tdxc_seamcall_port port;
+	struct tdxc_module module;
+	struct tdxc_module_cpu cpus[TDXC_SIM_MAX_LPS];
+	struct tdxc_plan_ram ram[2];
+	struct tdxc_plan_config request;
+	struct tdxc_plan plan;
+	struct tdxc_plan_fault plan_fault;
+	struct tdxc_metadata_fault metadata_fault;
+	struct tdxc_seamcall_diag diag;
+	void *scratch;
+	void *infos;
+	u64 *pointers;
+	u64 nr_pamts; /* lent out */
+	u64 flushes;
+	struct tdxc_platform platform;
+	struct tdxc_keyids keyids;
+	u64 *keyid_words;
+	struct tdxc_pamt pamt;
+	void *pamt_memory;
+	struct tdxc_sept_quarantine quarantine;
+	struct tdxc_ksim_pages pages;
+	struct tdxc_ksim_actor *actors;
+	atomic64_t nr_tables; /* of MMUs, not freed so far */
+};
+
+/* Machine on, module not called; then, step by step or until it is ready. */
+struct tdxc_ksim_host *
+tdxc_ksim_host_create(const struct tdxc_ksim_machine_config *config, int *err);
+int tdxc_ksim_host_step(struct tdxc_ksim_host *host);
+/* All steps, and what TDs need. */
+int tdxc_ksim_host_up(struct tdxc_ksim_host *host);
+/* Whatever there is; the number of pages, tables and PAMTs that nobody gave
+ * back. */
+u64 tdxc_ksim_host_destroy(struct tdxc_ksim_host *host);
+/* Run on the CPU that is a processor of the module. */
+int tdxc_ksim_on_lp(struct tdxc_ksim_host *host, u32 lp, int (*fn)(void *arg),
+		    void *arg);
+
+/* The calling thread becomes an actor, once. NULL: too many. */
+struct tdxc_ksim_actor *tdxc_ksim_begin(struct tdxc_ksim_host *host);
+struct tdxc_ksim_actor *tdxc_ksim_actor(struct tdxc_ksim_host *host);
+/* Gives its pages back; `mmu` may be NULL. */
+void tdxc_ksim_end(struct tdxc_ksim_host *host, struct tdxc_mmu *mmu);
+int tdxc_ksim_pamt_topup(struct tdxc_ksim_host *host);
+void tdxc_ksim_pamt_drain(struct tdxc_ksim_host *host, u32 keep);
+
+/* Table memory of MMUs: real pages. */
+int tdxc_ksim_table_alloc(struct tdxc_ksim_host *host, bool external,
+			  struct tdxc_mmu_table *table);
+void tdxc_ksim_table_free(struct tdxc_ksim_host *host,
+			  const struct tdxc_mmu_table *table);
+void tdxc_ksim_table_retire(struct tdxc_ksim_host *host,
+			    const struct tdxc_mmu_table *table);
+u64 tdxc_ksim_table_external(u64 pa);
+
+/* --- vm.c, vm_ops.c, vm_memory.c, vm_end.c: a TD ---------------------------
+ */
+
+#define TDXC_KSIM_VCPUS 8u
+
+/* What a vCPU does, page by page. */
+enum tdxc_ksim_op {
+	TDXC_KSIM_ACCEPT, /* accept, 2M first, then write the pattern */
+	TDXC_KSIM_TOUCH,  /* access; accept on #VE; write or verify */
+	TDXC_KSIM_SPIN,	  /* stay inside until it is stopped */
+};
+
+struct tdxc_ksim_tlb {
+	u64 gpa; /* + 1; 0: empty */
+	u64 pa;
+	u64 bytes;
+};
+
+#define TDXC_KSIM_TLB 32u
+
+struct tdxc_ksim_vcpu {
+	struct tdxc_ksim_vm *vm;
+	u32 index;
+	struct task_struct *thread;
+	u32 lp;
+	enum tdxc_ksim_op op;
+	u64 gpa; /* what it works on; at: where it is */
+	u64 bytes;
+	u64 at;
+	u64 rounds;
+	u64 stop;    /* atomic */
+	u64 kick;    /* atomic */
+	u64 move_to; /* atomic: LP + 1 */
+	int err;
+	u64 wrong; /* GPA + 1 of contents that are not right */
+	u64 entries;
+	u64 violations;
+	u64 accepts;
+	u64 refused; /* TDCALLs refused for another reason than size */
+	u64 verified;
+	u64 migrations;
+	u64 epoch;
+	struct tdxc_ksim_tlb tlb[TDXC_KSIM_TLB];
+};
+
+struct tdxc_ksim_vm {
+	struct tdxc_ksim_host *host;
+	u32 nr_vcpus;
+	u64 frames; /* of private memory, from GPA 0 */
+	bool small_pages;
+	struct tdxc_td td;
+	struct tdxc_sept sept;
+	struct tdxc_mmu mmu;
+	struct tdxc_root *mirror;
+	struct tdxc_sept_vcpu *sept_vcpus;
+	struct tdxc_td_vcpu td_vcpus[TDXC_KSIM_VCPUS];
+	struct tdxc_ksim_vcpu vcpus[TDXC_KSIM_VCPUS];
+	rwlock_t lock;
+	/* Backing: by frame, the page; 0: none. Bit 0: part of a 2M page. */
+	struct mutex backing_lock;
+	u64 *backing;
+	/* One invalidation at a time. */
+	struct mutex change_lock;
+	u64 changing;
+	u64 change_start;
+	u64 change_end;
+	u64 sequence;
+	u64 dead;
+	atomic64_t faults;
+	atomic64_t zapped;
+	atomic64_t batches;
+	struct tdxc_seamcall_diag diag;
+};
+
+struct tdxc_ksim_vm_config {
+	u32 nr_vcpus;
+	u64 frames; /* a multiple of 512 */
+	bool small_pages;
+	bool promote_to_zap;
+};
+
+/* At step BUILD; NULL with *err. */
+struct tdxc_ksim_vm *
+tdxc_ksim_vm_create(struct tdxc_ksim_host *host,
+		    const struct tdxc_ksim_vm_config *config, int *err);
+/* A page of the image, measured. */
+int tdxc_ksim_vm_add(struct tdxc_ksim_vm *vm, u64 gpa);
+int tdxc_ksim_vm_finalize(struct tdxc_ksim_vm *vm);
+/* Everything goes, whatever state it is in. TDXC_OK: all came back. */
+int tdxc_ksim_vm_destroy(struct tdxc_ksim_vm *vm);
+
+void tdxc_ksim_vm_lock(struct tdxc_ksim_vm *vm, enum tdxc_lock how);
+void tdxc_ksim_vm_unlock(struct tdxc_ksim_vm *vm);
+int tdxc_ksim_vm_topup(struct tdxc_ksim_vm *vm);
+bool tdxc_ksim_worth_trying(int err);
+
+extern const struct tdxc_mmu_ops tdxc_ksim_mmu_ops;
+extern const struct tdxc_sept_ops tdxc_ksim_sept_ops;
+extern const struct tdxc_td_ops tdxc_ksim_td_ops;
+
+/* Private memory. Frames are [start, end). */
+int tdxc_ksim_vm_fault(struct tdxc_ksim_vm *vm, u64 gfn, u32 level, u64 source);
+int tdxc_ksim_vm_populate(struct tdxc_ksim_vm *vm, u64 start, u64 end);
+/* Unmap, and give the pages back: they come again, zeroed, when touched. */
+int tdxc_ksim_vm_zap(struct tdxc_ksim_vm *vm, u64 start, u64 end);
+int tdxc_ksim_vm_promote(struct tdxc_ksim_vm *vm, u64 gfn);
+int tdxc_ksim_vm_demote(struct tdxc_ksim_vm *vm, u64 gfn);
+int tdxc_ksim_vm_relocate(struct tdxc_ksim_vm *vm, u64 gfn);
+int tdxc_ksim_vm_remove_tables(struct tdxc_ksim_vm *vm, u64 *removed);
+u32 tdxc_ksim_vm_level(struct tdxc_ksim_vm *vm, u64 gfn);
+bool tdxc_ksim_vm_is_stale(struct tdxc_ksim_vm *vm,
+			   const struct tdxc_fault *fault, u64 gfn, u32 level);
+void tdxc_ksim_vm_drop_backing(struct tdxc_ksim_vm *vm, u64 start, u64 end);
+
+/* A vCPU on a thread of its own, bound to a processor. */
+int tdxc_ksim_vcpu_start(struct tdxc_ksim_vm *vm, u32 vcpu,
+			 enum tdxc_ksim_op op, u64 gpa, u64 bytes, u64 rounds);
+int tdxc_ksim_vcpu_join(struct tdxc_ksim_vm *vm, u32 vcpu);
+void tdxc_ksim_vcpu_stop(struct tdxc_ksim_vm *vm, u32 vcpu);
+void tdxc_ksim_vcpu_kick(struct tdxc_ksim_vm *vm, u32 vcpu);
+
+/* --- init.c ----------------------------------------------------------------
+ */
+
+/* The parameter. */
+bool tdxc_ksim_is_on(void);
+int tdxc_ksim_init(struct dentry *root);
+void tdxc_ksim_exit(void);
+/* stress.c: random operations on TDs for so many seconds; 0, or what went
+ * wrong. */
+int tdxc_ksim_stress(unsigned int seconds, u64 seed, char *why, size_t bytes);
+
+#endif
