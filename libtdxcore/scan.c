@@ -400,7 +400,7 @@ static uint32_t scan_peek(struct tdxc_scan *s)
 {
 	if (s->ahead_event == TDXC_SCAN_END ||
 	    s->ahead_event == TDXC_SCAN_BUDGET)
-		s->ahead_event = tdxc_scan_next_leaf(s, &s->ahead);
+		s->ahead_event = (uint32_t)tdxc_scan_next_leaf(s, &s->ahead);
 	return s->ahead_event;
 }
 

@@ -65,7 +65,7 @@ void tdxc_sept_open(struct tdxc_sept *sept, uint64_t tdr, uint32_t keyid)
 void tdxc_sept_set_stage(struct tdxc_sept *sept, enum tdxc_sept_stage stage)
 {
 	if (stage > tdxc_sept_stage_(sept) && stage < TDXC_SEPT_STAGES)
-		tdxc_store_release(&sept->stage, stage);
+		tdxc_store_release(&sept->stage, (uint64_t)stage);
 }
 
 bool tdxc_sept_promotion_pays(const struct tdxc_sept *sept)
