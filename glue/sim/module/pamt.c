@@ -209,7 +209,7 @@ static bool bitmap_claim(struct tdxc_sim_module *m, uint64_t pa)
 	return true;
 }
 
-static void bitmap_clear(struct tdxc_sim_module *m, uint64_t pa)
+static void bitmap_forget(struct tdxc_sim_module *m, uint64_t pa)
 {
 	tdxc_sim_set_bits(bitmap_word(m, pa), 1ull << (pa >> 12 & 63), 0);
 }
@@ -389,7 +389,7 @@ static uint64_t claim_pair(struct tdxc_sim_call *c, uint64_t range,
 		return status;
 	status = claim_pair_page(c, range, c->gpr[operand[1]], operand[1]);
 	if (status != 0)
-		bitmap_clear(c->m, page0);
+		bitmap_forget(c->m, page0);
 	return status;
 }
 
@@ -404,8 +404,8 @@ uint64_t tdxc_sim_pair_claim(struct tdxc_sim_call *c)
 
 void tdxc_sim_pair_unclaim(struct tdxc_sim_call *c)
 {
-	bitmap_clear(c->m, c->gpr[TDXC_SIM_R12]);
-	bitmap_clear(c->m, c->gpr[TDXC_SIM_R13]);
+	bitmap_forget(c->m, c->gpr[TDXC_SIM_R12]);
+	bitmap_forget(c->m, c->gpr[TDXC_SIM_R13]);
 }
 
 void tdxc_sim_pair_install(struct tdxc_sim_module *m,
@@ -429,8 +429,8 @@ void tdxc_sim_pair_take(struct tdxc_sim_module *m,
 	pages[1] = tdxc_load_once(&node->bepoch) >> PAIR_SHIFT << 12;
 	tdxc_sim_set_bits(&node->word, ~LOCK_BITS, 0);
 	tdxc_store_release(&node->bepoch, 0);
-	bitmap_clear(m, pages[0]);
-	bitmap_clear(m, pages[1]);
+	bitmap_forget(m, pages[0]);
+	bitmap_forget(m, pages[1]);
 }
 
 uint64_t tdxc_sim_pamt_add(struct tdxc_sim_call *c)
