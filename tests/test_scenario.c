@@ -47,7 +47,8 @@ struct refusal {
 
 #define STATEMENTS                                                             \
 	"expected machine, seed, td, guest, host, parallel, repeat, end, "     \
-	"inject, expect, audit or teardown, found "
+	"inject, expect, audit, teardown, plug, unplug, offline, online, "     \
+	"unshare, kexec or crash, found "
 
 static const struct refusal refusals[] = {
 	/* lines and words */
@@ -60,8 +61,8 @@ static const struct refusal refusals[] = {
 	 "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\""},
 	/* machine */
 	{"machine bogus\n", 1,
-	 "expected map FILE, memory SIZE, packages N, cpus N or dynamic-pamt "
-	 "on|off, found \"bogus\""},
+	 "expected map FILE, memory SIZE, packages N, cpus N, dynamic-pamt "
+	 "on|off, track on|off or lines on|off, found \"bogus\""},
 	{"machine\nmachine\ntd a\n", 2, "expected one machine, before"},
 	{"td a\nmachine\n", 2, "expected one machine, before"},
 	{"machine map\n", 1,
@@ -87,6 +88,8 @@ static const struct refusal refusals[] = {
 	{"machine cpus 1\n", 1, "1 cpus for 2 packages"},
 	{"machine dynamic-pamt yes\n", 1,
 	 "expected on or off for dynamic-pamt, found \"yes\""},
+	{"machine track\n", 1, "expected on or off for track"},
+	{"machine lines 1\n", 1, "expected on or off for lines, found"},
 	/* seed */
 	{"seed\n", 1, "expected a number for seed, found the end of the line"},
 	{"seed x\n", 1, "found \"x\""},
@@ -192,11 +195,11 @@ static const struct refusal refusals[] = {
 	 "end\nend\nend\nend\nend\n",
 	 6, "at most 4 blocks in each other"},
 	{"td a\nparallel\naudit\nend\n", 3,
-	 "expected guest, host or end in a parallel"},
+	 "expected guest, host, unshare or end in a parallel"},
 	{"td a\nparallel\nparallel\nhost a migrate\nend\nend\n", 3,
-	 "expected guest, host or end in a parallel"},
+	 "expected guest, host, unshare or end in a parallel"},
 	{"td a\nparallel\nteardown a\nend\n", 3,
-	 "expected guest, host or end in a parallel"},
+	 "expected guest, host, unshare or end in a parallel"},
 	{"td a\nrepeat 2\nexpect tds = 1\nend\n", 3,
 	 "expected expect outside of repeat and parallel"},
 	{"td a\nrepeat 2\nteardown a\nend\n", 3,
@@ -223,6 +226,63 @@ static const struct refusal refusals[] = {
 	 "host a migrate\nhost a migrate\nhost a migrate\nhost a migrate\n"
 	 "host a migrate\nend\n",
 	 2, "at most 16 statements in a parallel"},
+	/* memory and processors that come and go */
+	{"td a\nplug\n", 2,
+	 "expected a range of physical memory such as 8G..9G, in multiples of "
+	 "2M below 32T, found the end of the line"},
+	{"td a\nplug all acpi allowed\n", 2, "found \"all\""},
+	{"td a\nplug 1M..2M acpi allowed\n", 2, "found \"1M..2M\""},
+	{"td a\nplug 8G..33T acpi allowed\n", 2, "found \"8G..33T\""},
+	{"td a\nplug 8G..9G\n", 2, "expected acpi or driver, found the end"},
+	{"td a\nplug 8G..9G allowed\n", 2, "found \"allowed\""},
+	{"td a\nplug 8G..9G acpi\n", 2,
+	 "expected what the answer must be: allowed, warned or refused, found "
+	 "the end of the line"},
+	{"td a\nplug 8G..9G driver ok\n", 2, "refused, found \"ok\""},
+	{"td a\nplug 8G..9G driver refused now\n", 2, "the end of the line"},
+	{"td a\nunplug 9G..8G allowed\n", 2, "found \"9G..8G\""},
+	{"td a\nunplug 8G..9G acpi allowed\n", 2, "found \"acpi\""},
+	{"td a\noffline\n", 2, "expected a number from 0 to 7 for the cpu"},
+	{"machine cpus 4\ntd a\noffline 4 allowed\n", 3, "from 0 to 3"},
+	{"td a\noffline 1\n", 2, "expected what the answer must be"},
+	{"td a\nonline 8 allowed\n", 2, "from 0 to 7 for the cpu"},
+	{"td a\nparallel\noffline 1 allowed\nend\n", 3, "in a parallel"},
+	{"td a\nparallel\nplug 8G..9G acpi refused\nend\n", 3, "in a parallel"},
+	/* how kernels end */
+	{"td a\nunshare\n", 2, "expected a TD that a td statement made"},
+	{"td a\nunshare b\n", 2, "found \"b\""},
+	{"td a\nunshare a all\n", 2,
+	 "expected keep RANGE, late RANGE, levels 4|5, tracked or in-flight N, "
+	 "found \"all\""},
+	{"td a\nunshare a keep\n", 2, "expected a range such as 64M..128M"},
+	{"td a\nunshare a late 1..2\n", 2, "found \"1..2\""},
+	{"td a\nunshare a levels 3\n", 2, "from 4 to 5 for levels"},
+	{"td a\nunshare a in-flight 0\n", 2,
+	 "from 1 to 1000 for conversions in flight"},
+	{"td a\nunshare a keep 0..2M late 1M..3M\n", 2,
+	 "expected what is kept to lie apart from what comes late"},
+	{"machine lines on\ntd a\nunshare a\n", 3,
+	 "expected a machine without lines"},
+	{"td a\ncrash b\n", 2, "found \"b\""},
+	{"td a\nkexec now\n", 2, "expected the end of the line"},
+	{"td a\nkexec\n", 2, "expected a machine with dynamic-pamt on"},
+	{"td a\ncrash\n", 2, "expected a machine with dynamic-pamt on"},
+	{"machine dynamic-pamt on\ntd a\nkexec\nguest a verify all\n", 4,
+	 "found \"a\""},
+	{"machine dynamic-pamt on\ntd a\ncrash\naudit\n", 4,
+	 "expected nothing but expect after a crash of the host"},
+	{"machine dynamic-pamt on\ntd a\nrepeat 2\nkexec\nend\n", 4,
+	 "outside of repeat and parallel"},
+	{"machine dynamic-pamt on\ntd a\nparallel\ncrash\nend\n", 4,
+	 "outside of repeat and parallel"},
+	{"td a\nparallel\ncrash a\nend\n", 3,
+	 "expected unshare without in-flight in a parallel"},
+	{"td a\nparallel\nunshare a in-flight 1\nend\n", 3,
+	 "expected unshare without in-flight in a parallel"},
+	{"td a\nparallel\nunshare a\nhost a relocate all\nend\n", 4,
+	 "expected other memory than in line 3"},
+	{"td a\nparallel\nunshare a\nunshare a\nend\n", 4,
+	 "expected other memory than in line 3"},
 	/* inject, expect */
 	{"td a\ninject\n", 2,
 	 "expected busy 1/N [LEAF], fail LEAF [call N] or "
@@ -278,6 +338,7 @@ START_TEST(what_is_left_out_has_a_default)
 	ck_assert_uint_eq(s.machine.packages, 2);
 	ck_assert_uint_eq(s.machine.cpus, 8);
 	ck_assert(!s.machine.dynamic_pamt);
+	ck_assert(!s.machine.track && !s.machine.lines);
 	ck_assert_uint_eq(s.seed, 1);
 	ck_assert_uint_eq(s.nr_tds, 1);
 	ck_assert_str_eq(s.tds[0].name, "a");
@@ -507,6 +568,8 @@ START_TEST(what_may_happen_at_once)
 		"guest a write 0..2M\nhost a migrate",
 		"guest a write 0..128M\nhost a delete-slot 1",
 		"host a balloon 0..1M\nhost a promote all",
+		"guest a storm all\nunshare a\nhost a migrate",
+		"unshare a\nunshare b",
 	};
 	struct scenario s;
 	char text[200];

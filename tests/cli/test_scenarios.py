@@ -23,11 +23,14 @@ KEYS = ['tds', 'bytes_verified', 'seamcalls', 'broadcasts', 'retries',
 MOST = {
     'churn': ('tds', 13),
     'first-steps': ('bytes_verified', 16 << 20),
+    'hotplug': ('bytes_verified', 64 << 20),
+    'kexec': ('tds', 4),
     'lost-page': ('quarantined', 1),
     'real-machine': ('bytes_verified', 32 << 20),
     'resize': ('bytes_verified', 64 << 20),
     'storm': ('retries', 1),
     'two-tds': ('bytes_verified', 512 << 20),
+    'unshare': ('bytes_verified', 128 << 20),
 }
 
 MACHINE = 'machine memory 2G cpus 4\n'

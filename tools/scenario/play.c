@@ -125,10 +125,37 @@ void play_forget(struct play_td *td, struct tdxc_range range, bool shared_too)
 	}
 }
 
-void play_set_shared(struct play_td *td, struct tdxc_range range, bool shared)
+/* A set that is full goes on in an array of twice the room. */
+static int grow_tracker(struct tdxc_tracker *t)
 {
+	size_t room = t->room * 2 + 16;
+	struct tdxc_range *ranges = calloc(room, sizeof *ranges);
+	struct tdxc_range *old = NULL;
+	int err;
+
+	if (!ranges)
+		return TDXC_E_NOMEM;
+	err = tdxc_tracker_move(t, ranges, room, &old);
+	free(old);
+	return err;
+}
+
+bool play_set_shared(struct play_td *td, struct tdxc_range range, bool shared)
+{
+	int (*change)(struct tdxc_tracker * t, struct tdxc_range r) =
+		shared ? tdxc_tracker_add : tdxc_tracker_remove;
+	int err;
+
 	memset(td->is_shared + range.start / SCENARIO_PAGE, shared,
 	       tdxc_range_size(range) / SCENARIO_PAGE);
+	(void)pthread_mutex_lock(&td->tracker_mutex);
+	err = change(&td->tracker, range);
+	if (err == TDXC_E_NOSPC)
+		err = grow_tracker(&td->tracker);
+	if (err == TDXC_OK)
+		err = change(&td->tracker, range);
+	(void)pthread_mutex_unlock(&td->tracker_mutex);
+	return err == TDXC_OK;
 }
 
 /* --- at the same time ------------------------------------------------------
@@ -144,6 +171,18 @@ struct part {
 	pthread_t thread;
 };
 
+static void begin_guest(struct play *p, const struct scenario_statement *st)
+{
+	p->guests++;
+	p->tds[st->td].guests++;
+}
+
+static void end_guest(struct play *p, const struct scenario_statement *st)
+{
+	(void)__atomic_fetch_sub(&p->tds[st->td].guests, 1, __ATOMIC_RELEASE);
+	(void)__atomic_fetch_sub(&p->guests, 1, __ATOMIC_RELEASE);
+}
+
 static void *play_part(void *arg)
 {
 	struct part *part = arg;
@@ -152,11 +191,13 @@ static void *play_part(void *arg)
 	tdxc_sim_host_thread_begin(&p->host);
 	if (part->st->kind == SCENARIO_HOST)
 		play_host(p, part->st, part->alone);
-	else
+	else if (part->st->kind == SCENARIO_GUEST)
 		play_guest(p, part->st, part->index);
+	else
+		play_unshare(p, part->st);
 	tdxc_sim_host_thread_end(&p->host);
 	if (part->st->kind == SCENARIO_GUEST)
-		(void)__atomic_fetch_sub(&p->guests, 1, __ATOMIC_RELEASE);
+		end_guest(p, part->st);
 	return NULL;
 }
 
@@ -184,7 +225,8 @@ static size_t make_parts(struct play *p, const struct scenario_statement *first,
 						   .st = &first[i],
 						   .index = k,
 						   .alone = nr == 1};
-			p->guests += first[i].kind == SCENARIO_GUEST;
+			if (first[i].kind == SCENARIO_GUEST)
+				begin_guest(p, &first[i]);
 		}
 		/* However short the guests are, each of their vCPUs is asked to
 		 * move before it enters. */
@@ -254,8 +296,7 @@ void play_together(struct play *p, const struct scenario_statement *first,
 			continue;
 		play_no_memory(p);
 		if (parts[i].st->kind == SCENARIO_GUEST)
-			(void)__atomic_fetch_sub(&p->guests, 1,
-						 __ATOMIC_RELEASE);
+			end_guest(p, parts[i].st);
 	}
 	join_all(parts, room);
 	for (i = 0; i < nr; i++)
@@ -291,6 +332,15 @@ static void play_statement(struct play *p, const struct scenario_statement *st)
 		break;
 	case SCENARIO_TEARDOWN:
 		play_td_end(p, st->td, st->line);
+		break;
+	case SCENARIO_MEMORY:
+		play_memory(p, st);
+		break;
+	case SCENARIO_CPU:
+		play_cpu(p, st);
+		break;
+	case SCENARIO_HANDOVER:
+		play_handover(p, st);
 		break;
 	case SCENARIO_REPEAT:
 	case SCENARIO_END:
@@ -373,6 +423,7 @@ static bool machine_up(struct play *p)
 		.nr_packages = m->packages,
 		.gib = (uint32_t)(m->memory >> 30),
 		.static_pamt = !m->dynamic_pamt,
+		.lines = m->lines,
 		.seed = p->request->seed,
 	};
 	struct tdxc_sim_platform platform;
@@ -403,7 +454,8 @@ static void play_machine(struct play *p)
 
 	if (!machine_up(p))
 		return;
-	play_statements(p);
+	if (play_prepare_end(p))
+		play_statements(p);
 	for (i = 0; i < p->s->nr_tds; i++) {
 		if (p->tds[i].vm)
 			play_td_end(p, i, 0);

@@ -8,6 +8,10 @@
  *   play_td.c     TDs are built, and taken down
  *   play_guest.c  what vCPUs do, one thread each
  *   play_host.c   what the host does
+ *   play_machine.c memory and processors that come and go
+ *   play_unshare.c a guest's kernel ends: all its memory becomes private
+ *   play_tables.c the page tables it has
+ *   play_end.c    the host's kernel ends: kexec, crash
  *   play_count.c  counters, expectations, the audit
  */
 #ifndef TDXCORE_TOOLS_SCENARIO_PLAY_H

@@ -269,15 +269,28 @@ static bool do_accept(struct actor *a)
 	return true;
 }
 
+/* As a kernel does it: between the begin and the end of a conversion. */
 static bool convert(struct actor *a, struct tdxc_range r, bool to_shared)
 {
-	if (!add(a, to_shared ? TDXC_SIM_GUEST_SHARE : TDXC_SIM_GUEST_UNSHARE,
-		 r.start, tdxc_range_size(r), 0) ||
-	    !perform(a))
+	bool done;
+	int err;
+
+	do {
+		err = tdxc_gate_begin(&a->td->gate);
+	} while (err == TDXC_E_AGAIN);
+	if (err != TDXC_OK)
 		return false;
-	play_forget(a->td, r, true);
-	play_set_shared(a->td, r, to_shared);
-	return true;
+	(void)__atomic_fetch_add(&a->td->conversions, 1, __ATOMIC_RELAXED);
+	done = add(a, to_shared ? TDXC_SIM_GUEST_SHARE : TDXC_SIM_GUEST_UNSHARE,
+		   r.start, tdxc_range_size(r), 0) &&
+	       perform(a);
+	if (done) {
+		play_forget(a->td, r, true);
+		if (!play_set_shared(a->td, r, to_shared))
+			play_no_memory(a->p);
+	}
+	(void)tdxc_gate_end(&a->td->gate);
+	return done;
 }
 
 /* What was written is verified before it is lost. */

@@ -151,7 +151,8 @@ static void do_delete_slot(struct act *a)
 	int err = delete_slot(a);
 
 	play_forget(a->td, r, true);
-	play_set_shared(a->td, r, false);
+	if (!play_set_shared(a->td, r, false))
+		play_no_memory(a->p);
 	if (!judge(a, r.start, err))
 		return;
 	look(a, r, true, false);
@@ -241,11 +242,15 @@ void play_migrate(struct play *p, const struct scenario_statement *st,
 {
 	const struct play_td *td = &p->tds[st->td];
 	uint32_t cpus = p->s->machine.cpus;
+	uint32_t to;
 	uint32_t i;
 
-	for (i = 0; i < td->def->vcpus; i++)
-		(void)tdxc_sim_vmm_migrate(
-			td->vm, i, (uint32_t)(play_random(random) % cpus));
+	for (i = 0; i < td->def->vcpus; i++) {
+		to = (uint32_t)(play_random(random) % cpus);
+		while (p->host.bringup.cpus[to].online == 0)
+			to = (to + 1) % cpus;
+		(void)tdxc_sim_vmm_migrate(td->vm, i, to);
+	}
 }
 
 uint32_t play_moved(const struct play_td *td)

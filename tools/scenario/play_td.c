@@ -31,6 +31,7 @@ static bool make_memory(struct play_td *td, const struct scenario_td *def)
 	td->nr_pages = def->memory / SCENARIO_PAGE;
 	td->stamps = calloc(td->nr_pages, sizeof td->stamps[0]);
 	td->is_shared = calloc(td->nr_pages, sizeof td->is_shared[0]);
+	(void)pthread_mutex_init(&td->tracker_mutex, NULL);
 	return td->stamps && td->is_shared;
 }
 
@@ -38,6 +39,8 @@ static void free_memory(struct play_td *td)
 {
 	free(td->stamps);
 	free(td->is_shared);
+	free(td->tracker.ranges);
+	(void)pthread_mutex_destroy(&td->tracker_mutex);
 	memset(td, 0, sizeof *td);
 }
 
@@ -176,6 +179,17 @@ static void destroy(struct play *p, struct play_td *td, size_t line)
 	if (kept != 0)
 		play_wrong(p, line, "TD %s: %llu pages were not freed",
 			   td->def->name, (unsigned long long)kept);
+}
+
+void play_td_abandon(struct play *p, struct play_td *td)
+{
+	struct tdxc_sim_vmm_counts counts;
+
+	p->out->broadcasts +=
+		tdxc_load_acquire(&td->vm->sept.counts.broadcasts);
+	tdxc_sim_vmm_abandon(td->vm, &counts);
+	p->out->bytes_verified += counts.bytes_verified;
+	free_memory(td);
 }
 
 void play_td_end(struct play *p, size_t at, size_t line)

@@ -81,6 +81,10 @@ static int machine_option(struct scenario_builder *b)
 				     SCENARIO_MAX_MEMORY, &m->memory);
 	if (scenario_word_is(r, "dynamic-pamt"))
 		return scenario_switch(r, "dynamic-pamt", &m->dynamic_pamt);
+	if (scenario_word_is(r, "track"))
+		return scenario_switch(r, "track", &m->track);
+	if (scenario_word_is(r, "lines"))
+		return scenario_switch(r, "lines", &m->lines);
 	if (scenario_word_is(r, "packages")) {
 		err = scenario_number(r, "packages", 1, 8, &value);
 		m->packages = (uint32_t)value;
@@ -92,7 +96,8 @@ static int machine_option(struct scenario_builder *b)
 		return err;
 	}
 	return scenario_unexpected(r, "map FILE, memory SIZE, packages N, "
-				      "cpus N or dynamic-pamt on|off");
+				      "cpus N, dynamic-pamt on|off, "
+				      "track on|off or lines on|off");
 }
 
 static int parse_machine(struct scenario_builder *b)
@@ -182,6 +187,13 @@ static const struct {
 	{"expect", scenario_parse_expect},
 	{"audit", parse_audit},
 	{"teardown", scenario_parse_teardown},
+	{"plug", scenario_parse_plug},
+	{"unplug", scenario_parse_unplug},
+	{"offline", scenario_parse_offline},
+	{"online", scenario_parse_online},
+	{"unshare", scenario_parse_unshare},
+	{"kexec", scenario_parse_kexec},
+	{"crash", scenario_parse_crash},
 };
 
 static int parse_line(struct scenario_builder *b)
@@ -194,8 +206,9 @@ static int parse_line(struct scenario_builder *b)
 	}
 	return scenario_unexpected(b->r,
 				   "machine, seed, td, guest, host, parallel, "
-				   "repeat, end, inject, expect, audit or "
-				   "teardown");
+				   "repeat, end, inject, expect, audit, "
+				   "teardown, plug, unplug, offline, online, "
+				   "unshare, kexec or crash");
 }
 
 static void set_defaults(struct scenario *s)

@@ -10,6 +10,7 @@
  *   scenario.c        the machine, blocks, and who reads what
  *   scenario_td.c     TDs
  *   scenario_action.c guest and host statements
+ *   scenario_event.c  what happens to the machine, and how kernels end
  *   scenario_inject.c inject and expect
  *   scenario_check.c  what only the whole can show
  */
@@ -37,9 +38,12 @@
 /* Guest memory reaches below the shared bit of 48-bit addresses. */
 #define SCENARIO_MAX_MEMORY ((uint64_t)256 << 30)
 #define SCENARIO_MAX_TD	    ((uint64_t)64 << 30)
-#define SCENARIO_PAGE	    ((uint64_t)1 << 12)
-#define SCENARIO_LARGE	    ((uint64_t)1 << 21)
-#define SCENARIO_ANY_LEAF   UINT32_MAX
+/* Tables of the host lie above. */
+#define SCENARIO_MAX_PHYSICAL  ((uint64_t)1 << 45)
+#define SCENARIO_MAX_IN_FLIGHT 1000u
+#define SCENARIO_PAGE	       ((uint64_t)1 << 12)
+#define SCENARIO_LARGE	       ((uint64_t)1 << 21)
+#define SCENARIO_ANY_LEAF      UINT32_MAX
 
 enum scenario_kind {
 	SCENARIO_TD,	   /* build tds[td] and run it */
@@ -52,6 +56,9 @@ enum scenario_kind {
 	SCENARIO_EXPECT,   /* enum scenario_counter */
 	SCENARIO_AUDIT,
 	SCENARIO_TEARDOWN, /* of tds[td] */
+	SCENARIO_MEMORY,   /* enum scenario_memory */
+	SCENARIO_CPU,	   /* enum scenario_cpu: processor `cpu` */
+	SCENARIO_HANDOVER, /* enum scenario_handover */
 };
 
 enum scenario_guest {
@@ -74,6 +81,32 @@ enum scenario_host {
 	SCENARIO_REMOVE_TABLES,
 	SCENARIO_ZAP_SHARED,
 	SCENARIO_MIGRATE,
+};
+
+enum scenario_memory {
+	SCENARIO_PLUG_ACPI,
+	SCENARIO_PLUG_DRIVER,
+	SCENARIO_UNPLUG,
+};
+
+enum scenario_cpu {
+	SCENARIO_OFFLINE,
+	SCENARIO_ONLINE,
+};
+
+/* Of a guest, tds[td], or of the host. */
+enum scenario_handover {
+	SCENARIO_UNSHARE_ALL,
+	SCENARIO_GUEST_CRASH,
+	SCENARIO_KEXEC,
+	SCENARIO_CRASH,
+};
+
+/* What a hotplug event must be answered. */
+enum scenario_verdict {
+	SCENARIO_ALLOWED,
+	SCENARIO_WARNED,
+	SCENARIO_REFUSED,
 };
 
 enum scenario_inject {
@@ -103,6 +136,8 @@ struct scenario_machine {
 	uint32_t packages;
 	uint32_t cpus;
 	bool dynamic_pamt;
+	bool track; /* memory that is no TDX memory may come, and stays apart */
+	bool lines; /* with the line model: slow, sees all */
 };
 
 struct scenario_td {
@@ -115,6 +150,15 @@ struct scenario_td {
 	bool large;	/* 2 MiB pages where they fit */
 };
 
+/* How a guest makes its memory private: see docs/SCENARIOS.md. */
+struct scenario_unshare {
+	uint32_t levels;	/* of its page tables */
+	bool tracked;		/* by a set instead of them */
+	struct tdxc_range keep; /* empty: nothing */
+	struct tdxc_range late;
+	uint64_t in_flight; /* conversions that never end */
+};
+
 /* What a statement needs of these is set, the rest zero. */
 struct scenario_statement {
 	enum scenario_kind kind;
@@ -125,15 +169,22 @@ struct scenario_statement {
 		enum scenario_guest guest;
 		enum scenario_host host;
 		enum scenario_inject inject;
+		enum scenario_memory memory;
+		enum scenario_cpu cpu;
+		enum scenario_handover handover;
 		enum scenario_counter counter;
 	} what;
-	struct tdxc_range range; /* of guest addresses; @units{bytes} */
-	uint64_t stride;	 /* one page each so many bytes */
-	uint64_t page;		 /* ACCEPT: at this size */
-	uint32_t slot;		 /* DELETE_SLOT; the range is its */
+	/* Of guest addresses; MEMORY: of physical ones. @units{bytes} */
+	struct tdxc_range range;
+	uint64_t stride; /* one page each so many bytes */
+	uint64_t page;	 /* ACCEPT: at this size */
+	uint32_t slot;	 /* DELETE_SLOT; the range is its */
 	uint64_t times;
 	uint32_t leaf; /* or SCENARIO_ANY_LEAF */
 	bool may_fail;
+	enum scenario_verdict verdict; /* MEMORY, CPU */
+	uint32_t cpu;
+	struct scenario_unshare unshare;
 	/* GUEST: which of the TD's vCPUs do it */
 	uint32_t first_vcpu;
 	uint32_t nr_vcpus;
@@ -162,8 +213,9 @@ void scenario_free(struct scenario *s);
 
 /* A TD's memory slot, in whole 2 MiB. */
 struct tdxc_range scenario_slot(const struct scenario_td *td, uint32_t slot);
-/* "balloon", for messages. */
+/* "balloon", for messages; "plug", ... */
 const char *scenario_host_name(enum scenario_host what);
+const char *scenario_verdict_name(enum scenario_verdict verdict);
 
 /* Which pages' contents a statement changes, or depends on: two that run at
  * once must not share any. */

@@ -83,6 +83,28 @@ static bool is_in_parallel(const struct scenario *s,
 		       SCENARIO_PARALLEL;
 }
 
+static bool ends_host(const struct scenario_statement *st)
+{
+	return st->kind == SCENARIO_HANDOVER &&
+	       (st->what.handover == SCENARIO_KEXEC ||
+		st->what.handover == SCENARIO_CRASH);
+}
+
+/* After a crash there is nobody who could do anything. */
+static int check_crash(const struct scenario *s, size_t i,
+		       const struct scenario_reader *r)
+{
+	if (s->statements[i].what.handover != SCENARIO_CRASH)
+		return MAP_OK;
+	while (++i < s->nr_statements) {
+		if (s->statements[i].kind != SCENARIO_EXPECT)
+			return REFUSE(r, &s->statements[i],
+				      "expected nothing but expect after a "
+				      "crash of the host");
+	}
+	return MAP_OK;
+}
+
 /* What may stand where. */
 static int check_place(const struct scenario *s, const struct blocks *blocks,
 		       size_t i, const struct scenario_reader *r)
@@ -95,14 +117,25 @@ static int check_place(const struct scenario *s, const struct blocks *blocks,
 			      "what the guest does");
 	if (blocks->nr == 0 || st->kind == SCENARIO_END)
 		return MAP_OK;
+	if (ends_host(st))
+		return REFUSE(r, st,
+			      "expected the end of the host's kernel outside "
+			      "of repeat and parallel");
 	if (st->kind == SCENARIO_EXPECT)
 		return REFUSE(r, st,
 			      "expected expect outside of repeat and parallel: "
 			      "it holds at the end of the scenario");
 	if (is_in_parallel(s, blocks) && st->kind != SCENARIO_GUEST &&
-	    st->kind != SCENARIO_HOST)
+	    st->kind != SCENARIO_HOST && st->kind != SCENARIO_HANDOVER)
 		return REFUSE(r, st,
-			      "expected guest, host or end in a parallel");
+			      "expected guest, host, unshare or end in a "
+			      "parallel");
+	if (is_in_parallel(s, blocks) && st->kind == SCENARIO_HANDOVER &&
+	    (st->what.handover != SCENARIO_UNSHARE_ALL ||
+	     st->unshare.in_flight != 0))
+		return REFUSE(r, st,
+			      "expected unshare without in-flight in a "
+			      "parallel: nobody could say how many there are");
 	return MAP_OK;
 }
 
@@ -183,12 +216,21 @@ static int check_repeat(const struct scenario *s, size_t begin,
 /* --- parallel --------------------------------------------------------------
  */
 
+/* An unshare waits for its guest to end; nobody else may touch the TD. */
+static bool may_be_beside_unshare(const struct scenario_statement *st)
+{
+	return st->kind == SCENARIO_GUEST || is_migrate(st);
+}
+
 static bool collide(const struct scenario_statement *a,
 		    const struct scenario_statement *b)
 {
 	bool matters = (scenario_changes(a) && scenario_depends(b)) ||
 		       (scenario_changes(b) && scenario_depends(a));
 
+	if (a->td == b->td &&
+	    (a->kind == SCENARIO_HANDOVER || b->kind == SCENARIO_HANDOVER))
+		return !may_be_beside_unshare(a) && !may_be_beside_unshare(b);
 	return matters && a->td == b->td && a->range.start < b->range.end &&
 	       b->range.start < a->range.end;
 }
@@ -292,6 +334,8 @@ static int check_statement(struct scenario *s, size_t i,
 		return check_parallel(s, i, r);
 	if (st->kind == SCENARIO_REPEAT)
 		return check_repeat(s, i, r);
+	if (st->kind == SCENARIO_HANDOVER)
+		return check_crash(s, i, r);
 	if (st->kind == SCENARIO_GUEST && st->nr_vcpus == 0)
 		st->nr_vcpus = s->tds[st->td].vcpus;
 	return MAP_OK;

@@ -284,11 +284,30 @@ static const char *dots_of(const struct scenario_reader *r)
 	return NULL;
 }
 
+/* FROM..TO in the current word. */
+static bool scan_range(const struct scenario_reader *r, uint64_t align,
+		       uint64_t end, struct tdxc_range *range)
+{
+	const char *dots = dots_of(r);
+
+	return dots && scan_size(r->word.text, dots, &range->start) &&
+	       scan_size(dots + 2, r->word.text + r->word.len, &range->end) &&
+	       range->start < range->end && range->end <= end &&
+	       range->start % align == 0 && range->end % align == 0;
+}
+
+int scenario_physical(struct scenario_reader *r, struct tdxc_range *range)
+{
+	(void)scenario_next_word(r);
+	if (scan_range(r, SCENARIO_LARGE, SCENARIO_MAX_PHYSICAL, range))
+		return MAP_OK;
+	return scenario_unexpected(r, "a range of physical memory such as "
+				      "8G..9G, in multiples of 2M below 32T");
+}
+
 int scenario_range(struct scenario_reader *r, uint64_t align, uint64_t end,
 		   struct tdxc_range *range)
 {
-	const char *last = r->word.text + r->word.len;
-	const char *dots = dots_of(r);
 	char expected[128];
 	char a[24];
 	char b[24];
@@ -298,10 +317,7 @@ int scenario_range(struct scenario_reader *r, uint64_t align, uint64_t end,
 		range->end = end;
 		return MAP_OK;
 	}
-	if (dots && scan_size(r->word.text, dots, &range->start) &&
-	    scan_size(dots + 2, last, &range->end) &&
-	    range->start < range->end && range->end <= end &&
-	    range->start % align == 0 && range->end % align == 0)
+	if (scan_range(r, align, end, range))
 		return MAP_OK;
 	(void)snprintf(expected, sizeof expected,
 		       "a range such as 64M..128M, in multiples of %s within "

@@ -55,6 +55,8 @@ int scenario_size(struct scenario_reader *r, const char *what, uint64_t align,
 /* FROM..TO, within [0, end). */
 int scenario_range(struct scenario_reader *r, uint64_t align, uint64_t end,
 		   struct tdxc_range *range);
+/* The same of physical addresses, in 2 MiB. */
+int scenario_physical(struct scenario_reader *r, struct tdxc_range *range);
 int scenario_switch(struct scenario_reader *r, const char *what, bool *value);
 /* The current word as a name. */
 int scenario_name(struct scenario_reader *r, char name[SCENARIO_NAME_BYTES]);
@@ -88,6 +90,13 @@ int scenario_parse_td(struct scenario_builder *b);
 int scenario_parse_teardown(struct scenario_builder *b);
 int scenario_parse_guest(struct scenario_builder *b);
 int scenario_parse_host(struct scenario_builder *b);
+int scenario_parse_plug(struct scenario_builder *b);
+int scenario_parse_unplug(struct scenario_builder *b);
+int scenario_parse_offline(struct scenario_builder *b);
+int scenario_parse_online(struct scenario_builder *b);
+int scenario_parse_unshare(struct scenario_builder *b);
+int scenario_parse_kexec(struct scenario_builder *b);
+int scenario_parse_crash(struct scenario_builder *b);
 int scenario_parse_inject(struct scenario_builder *b);
 int scenario_parse_expect(struct scenario_builder *b);
 

@@ -402,6 +402,8 @@ int tdxc_sim_vmm_leave_lp(struct tdxc_sim_vmm *vm, uint32_t lp)
 	for (uint32_t i = 0; i < vm->config.nr_vcpus && err == TDXC_OK; i++) {
 		uint32_t tries = 0;
 
+		if (tdxc_load_acquire(&vm->vcpus[i].move_to) == lp + 1ull)
+			(void)tdxc_xchg(&vm->vcpus[i].move_to, 0);
 		if (associated(&vm->vcpus[i]) != lp + 1)
 			continue;
 		do {
