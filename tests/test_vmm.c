@@ -783,7 +783,7 @@ static uint64_t calls_of_a_life(void)
 }
 
 /* Of calls that are made to fail; 1 when the scale is large enough. */
-#define STRIDE 48u
+#define STRIDE 144u
 
 static uint64_t stride(void)
 {

@@ -279,6 +279,13 @@ void tdxc_sim_host_no_faults(struct tdxc_sim_host *host)
 	host->port.fault = NULL;
 }
 
+bool tdxc_sim_host_must_flush(const struct tdxc_sim_host *host)
+{
+	return host->config.lines ||
+	       tdxc_sysinfo_feature(&host->bringup.module.info,
+				    TDXC_FEATURE_CLFLUSH);
+}
+
 uint16_t tdxc_sim_host_new_owner(struct tdxc_sim_host *host)
 {
 	return __atomic_add_fetch(&host->last_owner, 1, __ATOMIC_RELAXED);

@@ -197,6 +197,10 @@ uint64_t tdxc_sim_host_count(struct tdxc_sim_host *host,
 uint64_t tdxc_sim_host_give_up(struct tdxc_sim_host *host, uint16_t owner);
 /* HOST pages of a TD; 0 after it was taken down well. */
 uint64_t tdxc_sim_host_kept(struct tdxc_sim_host *host, uint16_t owner);
+/* Caches of the machine may hold lines of the host's that would overwrite what
+ * the module writes: CLFLUSH a page before it is lent. The line model is such a
+ * machine, whatever TDX_FEATURES0 says. */
+bool tdxc_sim_host_must_flush(const struct tdxc_sim_host *host);
 /* A number for the next TD. */
 uint16_t tdxc_sim_host_new_owner(struct tdxc_sim_host *host);
 

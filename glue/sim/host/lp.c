@@ -209,7 +209,13 @@ static int add_page(struct tdxc_sim_host *host, struct tdxc_pamt_cache *cache)
 	struct tdxc_pamt_page page = {0, false};
 	int err = tdxc_sim_host_alloc(host, 1, TDXC_SIM_USE_PAMT, 0, &page.pa);
 
-	return err == TDXC_OK ? tdxc_pamt_cache_add(cache, page) : err;
+	if (err != TDXC_OK)
+		return err;
+	/* PAMT.ADD comes without an op to do it. */
+	if (tdxc_sim_host_must_flush(host))
+		(void)tdxc_sim_machine_clflush(&host->machine, here.lp, page.pa,
+					       TDXC_PAGE_SIZE);
+	return tdxc_pamt_cache_add(cache, page);
 }
 
 int tdxc_sim_host_pamt_topup(struct tdxc_sim_host *host)

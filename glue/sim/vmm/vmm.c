@@ -142,7 +142,6 @@ static int init_cpus(struct tdxc_sim_vmm *vm)
 static int init_sept(struct tdxc_sim_vmm *vm)
 {
 	struct tdxc_sim_host *host = vm->host;
-	const struct tdxc_sysinfo *info = &host->bringup.module.info;
 	const struct tdxc_sept_config config = {
 		.abi = TDXC_ABI,
 		.ops = &vmm_sept_ops,
@@ -151,7 +150,7 @@ static int init_sept(struct tdxc_sim_vmm *vm)
 		.limits = host->config.limits,
 		.pamt = &host->pamt,
 		.pa_bits = host->platform.pa_bits,
-		.clflush = tdxc_sysinfo_feature(info, TDXC_FEATURE_CLFLUSH),
+		.clflush = tdxc_sim_host_must_flush(host),
 		.rewrite = (host->platform.errata &
 			    TDXC_ERRATUM_PARTIAL_WRITE) != 0,
 		.kick_spins = vm->config.kick_spins,
