@@ -44,7 +44,7 @@ TARGETS = {
     "aarch64 -O2": (HOSTED, ["clang", "--target=aarch64-none-elf",
                              "-mgeneral-regs-only", "-nostdlibinc", "-O2"]),
 }
-LINUX_FOLDERS = ("include", "libtdxcore", "glue/linux")
+LINUX_FOLDERS = ("include", "libtdxcore", "glue/linux", "glue/sim")
 
 
 def core_sources(tree):
@@ -154,7 +154,7 @@ def mirror_sources(tree, folder):
         for path in glob.glob(os.path.join(tree, part, "**"), recursive=True):
             name = os.path.relpath(path, tree)
             if not (os.path.isfile(path)
-                    and re.search(r"\.[ch]$|/(Kbuild|Makefile)$", name)):
+                    and re.search(r"\.(c|h|mk)$|/(Kbuild|Makefile)$", name)):
                 continue
             if name.endswith(".mod.c"):  # left by a build in place
                 continue

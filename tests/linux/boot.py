@@ -13,7 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
-FOLDERS = ("bin", "debug", "dev", "proc", "scripts", "sys", "tmp")
+FOLDERS = ("bin", "dev", "modules", "proc", "scripts", "sys", "tmp")
 
 
 def install(source, target):
@@ -22,7 +22,7 @@ def install(source, target):
     os.chmod(target, 0o755)
 
 
-def fill(root, module, scripts):
+def fill(root, kernel, module, scripts):
     """What the guest's root folder holds."""
     for folder in FOLDERS:
         os.mkdir(os.path.join(root, folder))
@@ -31,14 +31,16 @@ def fill(root, module, scripts):
     shutil.copy(module, os.path.join(root, "tdxcore.ko"))
     install(os.path.join(GUEST, "init"), os.path.join(root, "init"))
     shutil.copy(os.path.join(GUEST, "tap"), root)
+    for path in kernel.modules:
+        shutil.copy(path, os.path.join(root, "modules"))
     for script in scripts:
         shutil.copy(script, os.path.join(root, "scripts"))
 
 
-def pack(path, module, scripts):
+def pack(path, kernel, module, scripts):
     """An initramfs at `path`."""
     with tempfile.TemporaryDirectory() as root:
-        fill(root, module, scripts)
+        fill(root, kernel, module, scripts)
         names = [os.path.relpath(os.path.join(folder, name), root)
                  for folder, folders, files in os.walk(root)
                  for name in folders + files]
@@ -68,7 +70,7 @@ class Guest:
         self.seconds = seconds
 
 
-def boot(image, module, scripts, folder, environment, timeout, memory="1G"):
+def boot(kernel, module, scripts, folder, environment, timeout, memory="1G"):
     """Boot with 4 CPUs, run the scripts, power off.
 
     `environment`: the kernel hands what it does not know to init, and init's
@@ -77,15 +79,15 @@ def boot(image, module, scripts, folder, environment, timeout, memory="1G"):
     os.makedirs(folder, exist_ok=True)
     ramdisk, log, output = (os.path.join(folder, name) for name in
                             ("initramfs.cpio", "console.log", "tap"))
-    pack(ramdisk, module, scripts)
+    pack(ramdisk, kernel, module, scripts)
     for path in (log, output):
         if os.path.exists(path):
             os.remove(path)
     given = [f"{name}={value}" for name, value in environment.items()]
     command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
-               "-machine", "q35", "-cpu", "max", "-smp", "4", "-m", memory,
+               "-machine", "q35", "-cpu", "max,vendor=GenuineIntel", "-smp", "4", "-m", memory,
                "-display", "none", "-nic", "none", "-no-reboot",
-               "-kernel", image, "-initrd", ramdisk,
+               "-kernel", kernel.image, "-initrd", ramdisk,
                "-serial", "file:" + log, "-serial", "file:" + output,
                "-append", " ".join(["console=ttyS0 panic=-1 oops=panic"]
                                    + given)]

@@ -6,6 +6,7 @@ release's kernel and compiler come into a folder of its own with debootstrap.
 All of it lands in the build tree.
 """
 import glob
+import lzma
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ import sys
 # Which release brings which kernel, if the machine's own does not.
 SUITES = {"6.1": "bookworm", "6.12": "trixie"}
 NEWEST = "sid"
+# What the module under test asks for, where it is not part of the image.
+MODULES = ("crypto/sha512_generic.ko",)
 # Packages that hold a kernel image, in the order to look for them.
 IMAGES = ("linux-image-{}", "linux-binary-{}")
 BASE = "make,gcc"
@@ -32,6 +35,9 @@ class Kernel:
         self.image = image      # a bzImage
         self.headers = headers  # below root
         self.root = root
+        # Of the kernel's own; needed before the one under test.
+        self.modules = sorted(glob.glob(os.path.join(
+            os.path.dirname(image), "modules/*.ko")))
 
     def command(self, folder, command):
         """`command` run where this kernel's compiler is; `{}` in it is
@@ -88,6 +94,20 @@ def is_named(release, name):
     return (release + ".").startswith(name.removesuffix("x").rstrip(".") + ".")
 
 
+def keep_modules(package, folder):
+    """Copy what MODULES names from an unpacked package."""
+    os.makedirs(folder, exist_ok=True)
+    for name in MODULES:
+        for path in glob.glob(f"{package}/**/{name}*", recursive=True):
+            with open(path, "rb") as file:
+                data = file.read()
+            if path.endswith(".xz"):
+                data = lzma.decompress(data)
+            with open(os.path.join(folder, os.path.basename(name)),
+                      "wb") as file:
+                file.write(data)
+
+
 def unpack(package, folder):
     """The kernel image in a .deb."""
     call(["dpkg-deb", "-x", package, folder])
@@ -114,7 +134,9 @@ def fetch_image(release, root, folder):
     call(Kernel(release, "", "", root).command(scratch,
                                                ["sh", "-c", script]))
     package, = glob.glob(scratch + "/*.deb")
-    os.rename(unpack(package, scratch + "/files"), image)
+    unpacked = unpack(package, scratch + "/files")
+    keep_modules(scratch + "/files", os.path.join(folder, "modules"))
+    os.rename(unpacked, image)
     shutil.rmtree(scratch)
     return image
 

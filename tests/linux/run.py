@@ -101,7 +101,7 @@ def try_kernel(kernel, environment, timeout, scripts="*", memory="1G"):
     if not module:
         return results
     paths = sorted(glob.glob(os.path.join(HERE, scripts + ".sh")))
-    guest = boot.boot(kernel.image, module, paths, folder, environment,
+    guest = boot.boot(kernel, module, paths, folder, environment,
                       timeout, memory)
     keep_files(guest.output, os.path.join(folder, "files"))
     results += verdict.judge_scripts(guest.output, map(script_name, paths))

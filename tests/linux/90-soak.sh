@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# shellcheck shell=sh
+# Load and unload again and again, then everything at once. How long is said on
+# the kernel's command line: SOAK_CYCLES, SOAK_SECONDS.
+. /tap
+: "${SOAK_CYCLES:=5}" "${SOAK_SECONDS:=5}"
+options=
+! has_parameter sim || options=sim=on
+
+# Words are separate arguments.
+# shellcheck disable=SC2086
+load() {
+	insmod "$KO" $options
+}
+
+# KiB in use that nothing but their owner can give back. Pages that each CPU
+# keeps in hand are free ones.
+in_use() {
+	echo 3 >/proc/sys/vm/drop_caches
+	[ ! -e /proc/sys/vm/compact_memory ] ||
+		echo 1 >/proc/sys/vm/compact_memory
+	awk '/^MemTotal:/ { n = $2 }
+		/^(MemFree|Buffers|Cached|SReclaimable):/ { n -= $2 }
+		$1 == "count:" { n -= 4 * $2 }
+		END { print n }' /proc/meminfo /proc/zoneinfo
+}
+
+cycles() {
+	i=0
+	while [ $i -lt "$1" ]; do
+		load || return
+		cat "$DEBUG/preconditions" >/tmp/report || return
+		rmmod tdxcore || return
+		i=$((i + 1))
+	done
+}
+
+# What is freed by RCU is free a little later: some tries. The constant is for
+# the rest of the kernel; a thousand cycles show a leak of a page in each.
+gave_back() {
+	limit=$(($1 + 2048 + SOAK_CYCLES))
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		used=$(in_use)
+		echo "$used KiB in use, $1 before, at most $limit"
+		[ "$used" -gt "$limit" ] || return 0
+		sleep 1
+	done
+	false
+}
+
+seconds() {
+	echo $(($(now) / 100))
+}
+
+# until DEADLINE COMMAND...: again and again; its outcome does not matter.
+until_time() {
+	deadline=$1
+	shift
+	while [ "$(seconds)" -lt "$deadline" ]; do
+		"$@"
+	done
+}
+
+load_and_unload() {
+	load
+	rmmod tdxcore
+}
+
+read_files() {
+	cat "$DEBUG"/[a-r]* "$DEBUG/selftest"
+	cat "$SYS"/parameters/*
+}
+
+cpu_off_and_on() {
+	echo 0 >/sys/devices/system/cpu/cpu3/online
+	echo 1 >/sys/devices/system/cpu/cpu3/online
+}
+
+# Loading, unloading, reading and CPUs that go and come, all at once.
+everything_at_once() {
+	deadline=$(($(seconds) + $1))
+	for act in load_and_unload load_and_unload read_files read_files \
+		cpu_off_and_on; do
+		until_time $deadline $act >/dev/null 2>&1 &
+	done
+	wait
+}
+
+stays_loadable() {
+	rmmod tdxcore 2>/dev/null
+	load && rmmod tdxcore
+}
+
+# The software module's own, with vCPUs on all CPUs
+stress() {
+	load && echo "$1" >"$DEBUG/stress" && cat "$DEBUG/stress" &&
+		rmmod tdxcore
+}
+
+kmemleak=/sys/kernel/debug/kmemleak
+no_leak_found() {
+	# An object younger than five seconds is not looked at.
+	sleep 6
+	echo scan >$kmemleak && echo scan >$kmemleak && cat $kmemleak &&
+		[ -z "$(cat $kmemleak)" ]
+}
+
+cycles 5
+before=$(in_use)
+check "loads and unloads, $SOAK_CYCLES times" cycles "$SOAK_CYCLES"
+check "cycles give back their memory" gave_back "$before"
+check "everything at once, $SOAK_SECONDS s" everything_at_once "$SOAK_SECONDS"
+check "loads and unloads after that" stays_loadable
+check "gives back its memory after that" gave_back "$before"
+[ ! -e $kmemleak ] || check "kmemleak finds nothing" no_leak_found
+plan
