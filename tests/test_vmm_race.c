@@ -363,6 +363,8 @@ static void boot(uint64_t *seed)
 	struct tdxc_sim_host_config config = {
 		.nr_lps = next(seed) % 3 == 0 ? 11 : 20,
 		.gib = 1,
+		.lines = next(seed) % 4 == 0,
+		.erratum = next(seed) % 2 == 0,
 		.static_pamt = next(seed) % 3 == 0,
 		.seed = *seed,
 		.limits = {{1, 10, ATTEMPTS, 1000}},
@@ -425,6 +427,16 @@ static void print_lost(void)
 	}
 }
 
+/* With the line model: no line was overwritten, poisoned, or read through
+ * another key. */
+static void expect_no_event(void)
+{
+	struct tdxc_sim_event event;
+
+	ck_assert_msg(!tdxc_sim_machine_event(&host.machine, &event),
+		      "event %d at %" PRIx64, (int)event.kind, event.pa);
+}
+
 static void expect_all_well(void)
 {
 	char text[200] = "";
@@ -449,6 +461,7 @@ static void expect_all_well(void)
 		ck_assert_uint_eq(
 			tdxc_sim_host_count(&host, TDXC_SIM_PAGE_QUARANTINED),
 			0);
+	expect_no_event();
 }
 
 /* Long enough for something to happen where all is slow. */
