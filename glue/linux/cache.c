@@ -5,10 +5,9 @@
 #include <linux/smp.h>
 
 #include <asm/cacheflush.h>
-#include <asm/processor.h>
 #include <asm/special_insns.h>
-#include <asm/tlbflush.h>
 
+#include "compat.h"
 #include "tdxc_linux.h"
 
 #define CPUID_7_ECX_MOVDIR64B (1u << 28)

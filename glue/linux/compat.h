@@ -12,7 +12,11 @@
 #include <linux/version.h>
 
 #include <asm/msr.h>
+#include <asm/processor.h>
 #include <asm/tlbflush.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#include <asm/cpuid/api.h>
+#endif
 
 /* Newer kernels name MSR functions after the width, q for 64 bits. */
 static inline int tdxc_compat_rdmsr_safe(u32 msr, u64 *value)

@@ -3,8 +3,6 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 
-#include <asm/processor.h>
-
 #include "compat.h"
 #include "tdxc_linux.h"
 

@@ -14,7 +14,6 @@
 #include <linux/topology.h>
 
 #include <asm/asm.h>
-#include <asm/processor.h>
 
 #include "compat.h"
 #include "tdxc_linux.h"

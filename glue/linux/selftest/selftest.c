@@ -18,10 +18,8 @@
 #include "selftest.h"
 
 static const struct tdxc_selftest *const groups[] = {
-	tdxc_selftest_core,
-	tdxc_selftest_primitives,
-	tdxc_selftest_memory,
-	tdxc_selftest_machine,
+	tdxc_selftest_core,    tdxc_selftest_primitives, tdxc_selftest_memory,
+	tdxc_selftest_machine, tdxc_selftest_mmu,
 };
 
 struct outcome {

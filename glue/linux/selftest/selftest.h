@@ -70,5 +70,6 @@ extern const struct tdxc_selftest tdxc_selftest_core[];
 extern const struct tdxc_selftest tdxc_selftest_primitives[];
 extern const struct tdxc_selftest tdxc_selftest_memory[];
 extern const struct tdxc_selftest tdxc_selftest_machine[];
+extern const struct tdxc_selftest tdxc_selftest_mmu[];
 
 #endif

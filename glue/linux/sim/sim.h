@@ -11,13 +11,11 @@
 #define TDXC_LINUX_SIM_H
 
 #include <linux/atomic.h>
-#include <linux/bitmap.h>
-#include <linux/list.h>
+#include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/threads.h>
 #include <linux/types.h>
-#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include <tdxcore/td_params.h>
@@ -208,7 +206,6 @@ enum tdxc_ksim_op {
 struct tdxc_ksim_tlb {
 	u64 gpa; /* + 1; 0: empty */
 	u64 pa;
-	u64 bytes;
 };
 
 #define TDXC_KSIM_TLB 32u
@@ -217,6 +214,7 @@ struct tdxc_ksim_vcpu {
 	struct tdxc_ksim_vm *vm;
 	u32 index;
 	struct task_struct *thread;
+	struct completion done;
 	u32 lp;
 	enum tdxc_ksim_op op;
 	u64 gpa; /* what it works on; at: where it is */
@@ -251,7 +249,7 @@ struct tdxc_ksim_vm {
 	struct tdxc_td_vcpu td_vcpus[TDXC_KSIM_VCPUS];
 	struct tdxc_ksim_vcpu vcpus[TDXC_KSIM_VCPUS];
 	rwlock_t lock;
-	/* Backing: by frame, the page; 0: none. Bit 0: part of a 2M page. */
+	/* By frame, the page behind it; 0: none. */
 	struct mutex backing_lock;
 	u64 *backing;
 	/* One invalidation at a time. */
@@ -310,9 +308,16 @@ void tdxc_ksim_vm_drop_backing(struct tdxc_ksim_vm *vm, u64 start, u64 end);
 /* A vCPU on a thread of its own, bound to a processor. */
 int tdxc_ksim_vcpu_start(struct tdxc_ksim_vm *vm, u32 vcpu,
 			 enum tdxc_ksim_op op, u64 gpa, u64 bytes, u64 rounds);
+/* Its script's end. */
 int tdxc_ksim_vcpu_join(struct tdxc_ksim_vm *vm, u32 vcpu);
 void tdxc_ksim_vcpu_stop(struct tdxc_ksim_vm *vm, u32 vcpu);
 void tdxc_ksim_vcpu_kick(struct tdxc_ksim_vm *vm, u32 vcpu);
+/* It goes on on another processor. */
+void tdxc_ksim_vcpu_migrate(struct tdxc_ksim_vm *vm, u32 vcpu, u32 lp);
+/* VP.FLUSH where it is. */
+int tdxc_ksim_vcpu_flush(struct tdxc_ksim_vm *vm, u32 vcpu);
+/* What a page of a guest begins with. */
+u64 tdxc_ksim_pattern(u64 gpa);
 
 /* --- init.c ----------------------------------------------------------------
  */

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent)
+/*
+ * sim=on: a machine is brought up when the module is loaded and taken down when
+ * it goes, with the auditor at the end; and the file `stress`.
+ */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/uaccess.h>
+
+#include "sim.h"
+
+static bool sim;
+module_param(sim, bool, 0444);
+MODULE_PARM_DESC(sim, "on: the software TDX module on a simulated machine");
+
+static struct tdxc_ksim_host *resident;
+
+bool tdxc_ksim_is_on(void)
+{
+	return sim;
+}
+
+/* One run at a time, and what the last one said. */
+static DEFINE_MUTEX(stressing);
+static char said[160];
+
+static ssize_t stress_write(struct file *file, const char __user *from,
+			    size_t bytes, loff_t *pos)
+{
+	unsigned int seconds;
+	u64 seed = get_random_u64();
+	int err = kstrtouint_from_user(from, bytes, 10, &seconds);
+
+	if (err)
+		return err;
+	mutex_lock(&stressing);
+	pr_info("tdxcore: stress for %u s, seed %llx\n", seconds, seed);
+	err = tdxc_ksim_stress(seconds, seed, said, sizeof(said));
+	if (err)
+		pr_err("tdxcore: stress with seed %llx: %s\n", seed, said);
+	mutex_unlock(&stressing);
+	return err ? -EIO : (ssize_t)bytes;
+}
+
+static ssize_t stress_read(struct file *file, char __user *to, size_t bytes,
+			   loff_t *pos)
+{
+	ssize_t n;
+
+	mutex_lock(&stressing);
+	n = simple_read_from_buffer(to, bytes, pos, said, strlen(said));
+	mutex_unlock(&stressing);
+	return n;
+}
+
+static const struct file_operations stress_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = stress_read,
+	.write = stress_write,
+	.llseek = default_llseek,
+};
+
+int tdxc_ksim_init(struct dentry *root)
+{
+	const struct tdxc_ksim_machine_config config = {.gib = 1};
+	int err;
+
+	if (!sim)
+		return 0;
+	resident = tdxc_ksim_host_create(&config, &err);
+	if (!resident) {
+		pr_err("tdxcore: no simulated machine: %d\n", err);
+		return err;
+	}
+	err = tdxc_ksim_host_up(resident);
+	if (err) {
+		pr_err("tdxcore: the simulated module did not come up: %d\n",
+		       err);
+		tdxc_ksim_host_destroy(resident);
+		resident = NULL;
+		return err;
+	}
+	debugfs_create_file("stress", 0600, root, NULL, &stress_fops);
+	return 0;
+}
+
+void tdxc_ksim_exit(void)
+{
+	struct tdxc_sim_violation wrong;
+	u64 left;
+
+	if (!resident)
+		return;
+	if (tdxc_ksim_audit(&resident->machine, &wrong))
+		WARN(1, "tdxcore: %s\n", wrong.text);
+	left = tdxc_ksim_host_destroy(resident);
+	WARN(left != 0, "tdxcore: %llu pages of the machine are left\n", left);
+	resident = NULL;
+}
+
+MODULE_SOFTDEP("pre: sha512");
