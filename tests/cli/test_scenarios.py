@@ -26,6 +26,7 @@ MOST = {
     'hotplug': ('bytes_verified', 64 << 20),
     'kexec': ('tds', 4),
     'lost-page': ('quarantined', 1),
+    'old-module': ('tds', 2),
     'real-machine': ('bytes_verified', 32 << 20),
     'resize': ('bytes_verified', 64 << 20),
     'storm': ('retries', 1),

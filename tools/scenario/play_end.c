@@ -300,9 +300,9 @@ static void next_kernel(struct ending *e)
 	int err = tdxc_sim_host_next_kernel(&p->host);
 
 	p->nr_rules = 0;
-	if (err == TDXC_OK && play_prepare_end(p))
+	p->ended = err != TDXC_OK || !play_prepare_end(p);
+	if (!p->ended)
 		return;
-	p->ended = true;
 	play_wrong(p, e->st->line, "the next kernel has no module: %s",
 		   tdxc_err_name(err));
 }
@@ -317,18 +317,17 @@ static void kexec(struct ending *e)
 	tdxc_sim_host_thread_begin(&p->host);
 	take_samples(e);
 	if (!run(e, TDXC_HANDOVER_KEXEC) || e->h.degraded ||
-	    e->h.disabled != TDXC_DISABLE_DONE)
+	    e->h.disabled != (p->s->machine.dynamic_pamt
+				      ? TDXC_DISABLE_DONE
+				      : TDXC_DISABLE_NOT_TRIED))
 		wrong(e, "the kernel does not end, at step", e->h.step);
 	p->ended = true;
 	abandon_all(p);
 	look_at_machine(e);
 	if (play_goes_on(p))
 		use_memory(e);
-	p->ended = false;
-	if (play_goes_on(p))
+	if (play_goes_on(p) && p->s->machine.dynamic_pamt)
 		next_kernel(e);
-	else
-		p->ended = true;
 	tdxc_sim_host_thread_end(&p->host);
 }
 
@@ -381,9 +380,11 @@ static void crash(struct ending *e)
 	if (!run(e, TDXC_HANDOVER_CRASH))
 		wrong(e, "the crash has no end, at step", e->h.step);
 	stop_others(e);
-	if (e->waits != 0)
-		wrong(e, "the crash waited", e->waits);
 	calls = tdxc_sim_port_calls(&p->host.port, TDXC_SYS_DISABLE) - calls;
+	if (e->waits != 0 ||
+	    (p->nr_rules == 0 && calls != p->s->machine.dynamic_pamt))
+		wrong(e, "the crash waited: calls to disable the module",
+		      calls);
 	p->ended = true;
 	abandon_all(p);
 	look_at_region(e);

@@ -38,6 +38,8 @@ struct kernel {
 	struct tdxc_unshare_left left[LEFT];
 	uint64_t words[LEFT_WORDS];
 	uint64_t clock;	     /* of the wait, in nanoseconds */
+	uint64_t implicit;   /* conversions that a fault asked for, before */
+	uint64_t began;	     /* conversions before the gate was closed */
 	uint64_t flushes;    /* of the TLB */
 	uint64_t shared;     /* pages that were, by the host */
 	uint64_t *in_flight; /* owned: pages in the middle of a conversion */
@@ -495,9 +497,23 @@ static void look_at_list(struct kernel *k)
 		wrong(k, "pages in the list for the next kernel", pages);
 }
 
+/* A host may convert when a fault comes for the other half; here MapGPA came
+ * before each of them. */
+static uint64_t nr_implicit(const struct kernel *k)
+{
+	struct tdxc_sim_vmm_counts counts;
+
+	tdxc_sim_vmm_read_counts(k->td->vm, &counts);
+	return counts.implicit;
+}
+
 static void look(struct kernel *k)
 {
-	if (tdxc_gate_begin(&k->td->gate) != TDXC_E_CANCELED)
+	if (nr_implicit(k) != k->implicit)
+		wrong(k, "pages that the host was not asked for",
+		      nr_implicit(k) - k->implicit);
+	if (tdxc_gate_begin(&k->td->gate) != TDXC_E_CANCELED ||
+	    tdxc_load_acquire(&k->td->conversions) != k->began)
 		wrong(k, "a conversion began behind the closed gate", 0);
 	look_at_counts(k);
 	look_at_pages(k);
@@ -546,12 +562,14 @@ static void end_kernel(struct kernel *k)
 {
 	if (!begin_conversions(k) || !close_gate(k))
 		return;
+	k->began = tdxc_load_acquire(&k->td->conversions);
 	wait_for_guests(k);
 	if (!play_td_lives(k->td))
 		return;
 	if (!k->st->unshare.tracked && !build_tables(k))
 		return;
 	count_shared(k);
+	k->implicit = nr_implicit(k);
 	list_exclusions(k);
 	if (!fine(k, "no TD inside", init_converter(k)) ||
 	    !fine(k, "not set up", init_engine(k)))

@@ -90,17 +90,22 @@ static bool ends_host(const struct scenario_statement *st)
 		st->what.handover == SCENARIO_CRASH);
 }
 
-/* After a crash there is nobody who could do anything. */
-static int check_crash(const struct scenario *s, size_t i,
-		       const struct scenario_reader *r)
+/* After a crash there is nobody who could do anything; and a module that was
+ * not disabled cannot be brought up by another kernel. */
+static int check_end(const struct scenario *s, size_t i,
+		     const struct scenario_reader *r)
 {
-	if (s->statements[i].what.handover != SCENARIO_CRASH)
+	if (!ends_host(&s->statements[i]) ||
+	    (s->statements[i].what.handover == SCENARIO_KEXEC &&
+	     s->machine.dynamic_pamt))
 		return MAP_OK;
 	while (++i < s->nr_statements) {
 		if (s->statements[i].kind != SCENARIO_EXPECT)
 			return REFUSE(r, &s->statements[i],
 				      "expected nothing but expect after a "
-				      "crash of the host");
+				      "crash of the host, or a kexec where "
+				      "the module cannot be disabled "
+				      "(dynamic-pamt off)");
 	}
 	return MAP_OK;
 }
@@ -335,7 +340,7 @@ static int check_statement(struct scenario *s, size_t i,
 	if (st->kind == SCENARIO_REPEAT)
 		return check_repeat(s, i, r);
 	if (st->kind == SCENARIO_HANDOVER)
-		return check_crash(s, i, r);
+		return check_end(s, i, r);
 	if (st->kind == SCENARIO_GUEST && st->nr_vcpus == 0)
 		st->nr_vcpus = s->tds[st->td].vcpus;
 	return MAP_OK;

@@ -173,10 +173,6 @@ static int parse_host_end(struct scenario_builder *b,
 	int err = scenario_line_ends(b->r);
 
 	st.what.handover = what;
-	if (err == MAP_OK && !b->s->machine.dynamic_pamt)
-		err = scenario_refuse(b->r, "expected a machine with "
-					    "dynamic-pamt on: the older module "
-					    "cannot be disabled");
 	b->nr_live = 0;
 	return err == MAP_OK ? scenario_add(b, &st) : err;
 }

@@ -58,6 +58,10 @@ struct tdxc_sim_host_lp *tdxc_sim_host_this_lp(struct tdxc_sim_host *host)
 
 static void stand_on(struct tdxc_sim_host *host, uint32_t lp)
 {
+	if (tdxc_load_acquire(&host->lps[lp].offline) != 0)
+		tdxc_sim_host_stop("a thread stands on a processor that is "
+				   "offline",
+				   lp);
 	here.host = host;
 	here.lp = lp;
 	here.standing = true;
