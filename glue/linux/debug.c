@@ -2,6 +2,7 @@
 /* The folder of this module in debugfs. */
 #include <linux/debugfs.h>
 
+#include "bench.h"
 #include "report.h"
 #include "selftest/selftest.h"
 #include "tdxc_linux.h"
@@ -12,6 +13,7 @@ int tdxc_linux_debug_init(void)
 {
 	root = debugfs_create_dir("tdxcore", NULL);
 	tdxc_linux_report_debugfs(root);
+	tdxc_linux_bench_debugfs(root);
 	tdxc_selftest_debugfs(root);
 	return 0;
 }

@@ -99,6 +99,12 @@ void tdxc_linux_contig_free(struct tdxc_range range);
 int tdxc_linux_walk_begin(struct tdxc_scan_config *config);
 void tdxc_linux_walk_end(struct tdxc_scan_config *config);
 
+/* --- guest.c -------------------------------------------------------------- */
+
+extern const struct tdxc_gate_ops tdxc_linux_gate_ops;
+/* ctx: a struct tdxc_unshare_tdx */
+extern const struct tdxc_unshare_ops tdxc_linux_unshare_ops;
+
 /* --- sysfs.c: /sys/kernel/tdxcore ----------------------------------------- */
 
 int tdxc_linux_sysfs_init(void);

@@ -71,5 +71,6 @@ extern const struct tdxc_selftest tdxc_selftest_primitives[];
 extern const struct tdxc_selftest tdxc_selftest_memory[];
 extern const struct tdxc_selftest tdxc_selftest_machine[];
 extern const struct tdxc_selftest tdxc_selftest_mmu[];
+extern const struct tdxc_selftest tdxc_selftest_guest[];
 
 #endif
