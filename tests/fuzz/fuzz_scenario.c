@@ -24,6 +24,23 @@ static void check_td(const struct scenario_td *td)
 	need(td->memory / SCENARIO_LARGE >= td->slots);
 }
 
+static void check_event(const struct scenario *s,
+			const struct scenario_statement *st)
+{
+	const struct scenario_unshare *u = &st->unshare;
+	const struct scenario_td *td = &s->tds[st->td];
+
+	if (st->kind == SCENARIO_CPU)
+		need(st->cpu < s->machine.cpus);
+	if (st->kind != SCENARIO_HANDOVER)
+		return;
+	need(u->keep.end <= td->memory && u->late.end <= td->memory);
+	need(u->in_flight <= SCENARIO_MAX_IN_FLIGHT);
+	if (st->what.handover == SCENARIO_UNSHARE_ALL ||
+	    st->what.handover == SCENARIO_GUEST_CRASH)
+		need((u->levels == 4 || u->levels == 5) && !s->machine.lines);
+}
+
 static void check_statement(const struct scenario *s, size_t i)
 {
 	const struct scenario_statement *st = &s->statements[i];
@@ -31,7 +48,11 @@ static void check_statement(const struct scenario *s, size_t i)
 
 	need(st->td < s->nr_tds && st->other < s->nr_statements);
 	need(st->times >= 1);
-	need(st->range.start <= st->range.end && st->range.end <= td->memory);
+	need(st->range.start <= st->range.end);
+	need(st->range.end <= (st->kind == SCENARIO_MEMORY
+				       ? SCENARIO_MAX_PHYSICAL
+				       : td->memory));
+	check_event(s, st);
 	need((st->range.start | st->range.end) % SCENARIO_PAGE == 0);
 	if (st->kind == SCENARIO_GUEST)
 		need(st->nr_vcpus >= 1 &&
