@@ -17,6 +17,8 @@
 #include <tdxcore/seamcall.h>
 #include <tdxcore/status.h>
 
+#include "tdxc_linux.h"
+
 #define INFO_BYTES 512u
 #define LINE_WORDS 8u
 /* Upper halves of statuses (tdx-module-abi.md 2.3). */
@@ -56,6 +58,7 @@ static u64 *entries;
 static size_t room; /* words */
 static size_t used; /* of them; written last, with release */
 static u64 dropped; /* entries */
+static struct dentry *file;
 
 bool tdxc_record_is_on(void)
 {
@@ -384,7 +387,7 @@ static const struct seq_operations trace_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(trace);
 
-int tdxc_record_init(struct dentry *root)
+int tdxc_record_init(void)
 {
 	u64 *memory;
 
@@ -397,13 +400,16 @@ int tdxc_record_init(struct dentry *root)
 	used = 0;
 	dropped = 0;
 	WRITE_ONCE(entries, memory);
-	debugfs_create_file("trace", 0400, root, NULL, &trace_fops);
+	file = debugfs_create_file("trace", 0400, tdxc_linux_debug_root(), NULL,
+				   &trace_fops);
 	return 0;
 }
 
-/* The folder is gone, and nobody makes calls any more. */
+/* Nobody makes calls any more. */
 void tdxc_record_exit(void)
 {
+	debugfs_remove(file);
+	file = NULL;
 	vfree(entries);
 	entries = NULL;
 }

@@ -13,8 +13,6 @@
 
 #include <tdxcore/cmr.h>
 
-struct dentry;
-
 /* Registers of a line, in its order. */
 enum tdxc_record_reg {
 	TDXC_RECORD_RAX,
@@ -75,8 +73,8 @@ void tdxc_record_left(u32 lp, const struct tdxc_record_regs *out);
 void tdxc_record_tdcall(u32 lp, const struct tdxc_record_regs *in,
 			const struct tdxc_record_regs *out, bool left);
 
-/* The file `trace` in `root`. */
-int tdxc_record_init(struct dentry *root);
+/* The file `trace`. */
+int tdxc_record_init(void);
 void tdxc_record_exit(void);
 
 #endif

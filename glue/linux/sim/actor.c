@@ -123,7 +123,7 @@ int tdxc_ksim_table_alloc(struct tdxc_ksim_host *host, bool external,
 	table->host = host;
 	set_page_private(table->page, (unsigned long)table);
 	atomic64_inc(&host->nr_tables);
-	out->pa = page_to_phys(table->page);
+	out->pa = (u64)page_to_pfn(table->page) << PAGE_SHIFT;
 	out->external = 0;
 	if (external && tdxc_ksim_alloc(&host->pages, 1, &out->external)) {
 		release(table);

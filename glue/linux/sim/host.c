@@ -155,7 +155,7 @@ int tdxc_ksim_on_lp(struct tdxc_ksim_host *host, u32 lp, int (*fn)(void *arg),
 	return (int)work_on_cpu(host->machine.cpu_of[lp], run_on_lp, &work);
 }
 
-static int cpu_init(void *arg)
+static int init_this_cpu(void *arg)
 {
 	struct tdxc_ksim_host *host = arg;
 
@@ -278,7 +278,7 @@ int tdxc_ksim_host_step(struct tdxc_ksim_host *host)
 		return err;
 	switch (todo.step) {
 	case TDXC_MODULE_CPUS:
-		return tdxc_ksim_on_lp(host, todo.cpu, cpu_init, host);
+		return tdxc_ksim_on_lp(host, todo.cpu, init_this_cpu, host);
 	case TDXC_MODULE_READ:
 		return read_metadata(host);
 	case TDXC_MODULE_PLAN:

@@ -10,6 +10,7 @@
 #include <linux/random.h>
 #include <linux/uaccess.h>
 
+#include "../tdxc_linux.h"
 #include "sim.h"
 
 static bool sim;
@@ -17,6 +18,7 @@ module_param(sim, bool, 0444);
 MODULE_PARM_DESC(sim, "on: the software TDX module on a simulated machine");
 
 static struct tdxc_ksim_host *resident;
+static struct dentry *stress_file;
 
 bool tdxc_ksim_is_on(void)
 {
@@ -64,7 +66,7 @@ static const struct file_operations stress_fops = {
 	.llseek = default_llseek,
 };
 
-int tdxc_ksim_init(struct dentry *root)
+int tdxc_ksim_init(void)
 {
 	const struct tdxc_ksim_machine_config config = {.gib = 1};
 	int err;
@@ -84,7 +86,8 @@ int tdxc_ksim_init(struct dentry *root)
 		resident = NULL;
 		return err;
 	}
-	debugfs_create_file("stress", 0600, root, NULL, &stress_fops);
+	stress_file = debugfs_create_file(
+		"stress", 0600, tdxc_linux_debug_root(), NULL, &stress_fops);
 	return 0;
 }
 
@@ -93,6 +96,9 @@ void tdxc_ksim_exit(void)
 	struct tdxc_sim_violation wrong;
 	u64 left;
 
+	debugfs_remove(stress_file);
+	stress_file = NULL;
+	tdxc_ksim_tests_exit();
 	if (!resident)
 		return;
 	if (tdxc_ksim_audit(&resident->machine, &wrong))

@@ -5,12 +5,16 @@
 
 ccflags-y += -I$(src)/../sim/module -I$(src)/../sim/audit
 
-tdxcore-y += \
+tdxcore-y += record.o \
+	sim/actor.o \
 	sim/audit.o \
 	sim/audit_pamt.o \
 	sim/audit_sept.o \
 	sim/audit_td.o \
 	sim/audit_vcpu.o \
+	sim/host.o \
+	sim/init.o \
+	sim/machine.o \
 	sim/module_call.o \
 	sim/module_config.o \
 	sim/module_dispatch.o \
@@ -35,3 +39,11 @@ tdxcore-y += \
 	sim/module_td_params.o \
 	sim/module_update.o \
 	sim/module_vcpu.o \
+	sim/pages.o \
+	sim/stress.o \
+	sim/tests.o \
+	sim/vcpu.o \
+	sim/vm.o \
+	sim/vm_end.o \
+	sim/vm_memory.o \
+	sim/vm_ops.o

@@ -24,7 +24,6 @@
 #include "auditor.h"
 #include "tdx_module.h"
 
-struct dentry;
 struct crypto_shash;
 struct task_struct;
 struct tdxc_ksim_vcpu;
@@ -324,8 +323,10 @@ u64 tdxc_ksim_pattern(u64 gpa);
 
 /* The parameter. */
 bool tdxc_ksim_is_on(void);
-int tdxc_ksim_init(struct dentry *root);
+int tdxc_ksim_init(void);
 void tdxc_ksim_exit(void);
+/* tests.c: hosts that the tests left. */
+void tdxc_ksim_tests_exit(void);
 /* stress.c: random operations on TDs for so many seconds; 0, or what went
  * wrong. */
 int tdxc_ksim_stress(unsigned int seconds, u64 seed, char *why, size_t bytes);

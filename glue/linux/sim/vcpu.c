@@ -202,8 +202,7 @@ static int move(struct tdxc_ksim_vcpu *v, u32 lp)
 		cond_resched();
 	} while (err == TDXC_E_BUSY && tries++ < PATIENCE);
 	v->lp = lp;
-	set_cpus_allowed_ptr(current,
-			     cpumask_of(vm->host->machine.cpu_of[lp]));
+	set_cpus_allowed_ptr(current, cpumask_of(vm->host->machine.cpu_of[lp]));
 	v->migrations++;
 	return err;
 }

@@ -186,9 +186,8 @@ static int key_config(void *arg)
 {
 	struct tdxc_ksim_vm *vm = arg;
 
-	return tdxc_td_key_config(&vm->td,
-				  tdxc_ksim_machine_lp(&vm->host->machine),
-				  &vm->diag);
+	return tdxc_td_key_config(
+		&vm->td, tdxc_ksim_machine_lp(&vm->host->machine), &vm->diag);
 }
 
 static int take_step(struct tdxc_ksim_vm *vm)

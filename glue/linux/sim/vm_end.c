@@ -40,9 +40,8 @@ static int flush_package(void *arg)
 {
 	struct tdxc_ksim_vm *vm = arg;
 
-	return tdxc_td_flush_package(&vm->td,
-				     tdxc_ksim_machine_lp(&vm->host->machine),
-				     &vm->diag);
+	return tdxc_td_flush_package(
+		&vm->td, tdxc_ksim_machine_lp(&vm->host->machine), &vm->diag);
 }
 
 static int end(struct tdxc_ksim_vm *vm)

@@ -156,7 +156,7 @@ static void relax(void *ctx)
 }
 
 /* Caches have nothing of simulated memory. */
-static void clflush(void *ctx, uint64_t pa, uint64_t bytes)
+static void flush_lines(void *ctx, uint64_t pa, uint64_t bytes)
 {
 }
 
@@ -186,7 +186,7 @@ const struct tdxc_sept_ops tdxc_ksim_sept_ops = {
 	.abi = TDXC_ABI,
 	.kick = kick,
 	.relax = relax,
-	.clflush = clflush,
+	.clflush = flush_lines,
 	.rewrite = rewrite,
 	.pamt_cache = pamt_cache,
 	.table_free = page_back,
