@@ -133,12 +133,12 @@ static uint64_t scan_all(void)
 {
 	struct tdxc_scan_config c = scan_config();
 	struct tdxc_scan scan;
-	struct tdxc_scan_run run;
+	struct tdxc_scan_leaf leaf;
 	uint64_t found = 0;
 
 	must(tdxc_scan_begin(&scan, &c) == TDXC_OK, "not begun");
-	while (tdxc_scan_next_run(&scan, &run) == TDXC_SCAN_LEAF)
-		found += run.leaves[0] + run.leaves[1] + run.leaves[2];
+	while (tdxc_scan_next_leaf(&scan, &leaf) == TDXC_SCAN_LEAF)
+		found++;
 	return found;
 }
 

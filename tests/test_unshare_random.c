@@ -675,7 +675,9 @@ START_TEST(s004_1_random_tables_are_unshared_as_the_oracle_does)
 		(void)random_below(1);
 		random_tables();
 		random_config();
-		config.ops = &scan_ops;
+		/* Good tables are reached by an offset, too. */
+		if (malformed || one_in(2))
+			config.ops = &scan_ops;
 		compare_scan(TDXC_SCAN_SHARED);
 		compare_scan(TDXC_SCAN_MAPPED);
 		compare_runs();
