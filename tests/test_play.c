@@ -17,6 +17,9 @@
 #define MACHINE	     "machine memory 1G cpus 4 packages 2\n"
 #define NEWER	     "machine memory 1G cpus 4 packages 2 dynamic-pamt on\n"
 #define TD	     "td a memory 16M image 64K slots 2\n"
+#define TRACKING     "machine memory 1G cpus 4 packages 2 track on\n"
+#define LINES	     "machine memory 1G cpus 2 packages 2 lines on"
+#define SMALL	     "td a memory 4M image 8K\n"
 
 static struct scenario scenario;
 static struct play_outcome out;
@@ -133,6 +136,128 @@ START_TEST(all_at_once_loses_no_byte)
 			 "host b balloon 4M..5M\n"
 			 "end\n"
 			 "expect tds = 2\nexpect retries >= 1\n");
+}
+END_TEST
+
+/* ---- memory and processors that come and go ---- */
+
+/* RAM of these machines is 1M..1G and 4G..5G. */
+static const char *const events[] = {
+	MACHINE TD "plug 8G..9G acpi refused\nplug 8G..9G driver refused\n",
+	MACHINE TD "plug 4G..5G acpi refused\nplug 3G..9G driver refused\n",
+	MACHINE TD "unplug 4608M..5G warned\nguest a write all\n",
+	MACHINE TD "unplug 8G..9G allowed\n",
+	TRACKING TD "plug 8G..9G acpi allowed\nunplug 8G..9G allowed\n"
+		    "plug 8G..9G driver allowed\n",
+	TRACKING TD "plug 2G..2050M acpi allowed\nplug 8G..8194M driver "
+		    "allowed\nguest a share 2M..8M\nguest a write 2M..8M\n"
+		    "guest a unshare 2M..8M\nguest a write 2M..8M\n"
+		    "unplug 2G..2050M allowed\naudit\n",
+	TRACKING TD "plug 4G..5G acpi refused\nunplug 4864M..5G warned\n"
+		    "plug 4864M..5G acpi refused\n",
+	MACHINE TD "offline 0 allowed\noffline 1 refused\noffline 0 refused\n"
+		   "online 1 refused\nguest a write all\nonline 0 allowed\n"
+		   "offline 1 allowed\noffline 2 allowed\n",
+	MACHINE TD "guest a write all\noffline 0 allowed\noffline 3 allowed\n"
+		   "parallel\nguest a verify all\nhost a migrate times 20\n"
+		   "end\n",
+	"machine memory 1G cpus 2 packages 1\n" TD "offline 1 allowed\n"
+	"guest a write all\noffline 0 refused\n",
+	/* without a KeyID in use a package may have none; somebody must */
+	MACHINE TD "teardown a\noffline 0 allowed\noffline 1 allowed\n"
+		   "offline 2 allowed\noffline 3 refused\n",
+};
+
+START_TEST(what_is_refused_does_not_happen_and_what_is_allowed_does)
+{
+	play_right(events[_i]);
+	ck_assert_uint_eq(out.quarantined, 0);
+}
+END_TEST
+
+/* ---- how kernels end ---- */
+
+static const char *const ends[] = {
+	"unshare a\n",
+	"guest a share 0..14M\nunshare a\nguest a write 0..14M\n",
+	"guest a share all\nunshare a tracked\nguest a write all\n",
+	"guest a share 2M..6M\nguest a share 7M..9M\nunshare a levels 5\n"
+	"guest a write 2M..9M\nguest a share 3M..4M\nunshare a\n",
+	/* a leaf of 2M of which a part is excluded, in either order */
+	"guest a share 2M..10M\nguest a write 2M..10M\n"
+	"unshare a keep 3M..3076K late 6M..6148K\nguest a verify all\n"
+	"unshare a keep 3M..3076K\nunshare a\n",
+	"guest a share 2M..10M\nguest a write 2M..10M\n"
+	"unshare a late 3M..3076K keep 6M..6148K\nguest a verify all\n",
+	"guest a share 2M..10M\nguest a write 2M..10M\n"
+	"unshare a tracked keep 3M..3076K late 6M..6148K\n"
+	"guest a verify all\nguest a unshare all\n",
+	/* who never ends: nothing has changed, or all becomes private */
+	"guest a share 2M..3M\nguest a write 2M..3M\n"
+	"unshare a in-flight 5\nguest a verify 2M..3M\n"
+	"guest a unshare 2M..3M\n",
+	"guest a write 2M..3M\ncrash a in-flight 700\nguest a write all\n",
+	"guest a share 4M..6M\ncrash a\ncrash a tracked in-flight 3\n",
+	/* the host forgets a slot, and the kernel is told */
+	"guest a share 9M..12M\nhost a delete-slot 1\nunshare a tracked\n"
+	"guest a write 9M..10M\n",
+	"parallel\nguest a storm 2M..6M\nguest a storm 9M..12M\nunshare a\n"
+	"end\nguest a verify all\nguest a write 2M..12M\n",
+	"repeat 5\nparallel\nunshare a tracked\nguest a storm 2M..4M times "
+	"20\nhost a migrate times 9\nend\nend\n",
+};
+
+START_TEST(all_memory_is_private_when_a_guests_kernel_ends)
+{
+	char text[500];
+
+	(void)snprintf(text, sizeof text, "%s%s%s", _i % 2 ? NEWER : MACHINE,
+		       TD, ends[_i / 2]);
+	play_right(text);
+}
+END_TEST
+
+/* TDs, memory and processors of the first kernel are no concern of the next. */
+START_TEST(the_next_kernel_brings_the_module_up_and_runs_a_td)
+{
+	play_right(NEWER TD "td b memory 4M\nguest a write all\n"
+			    "offline 1 allowed\nkexec\nonline 1 refused\n" TD
+			    "guest a write 2M..4M\noffline 1 allowed\n"
+			    "inject busy 1/3\nkexec\ntd c memory 4M\n"
+			    "host c populate all\nteardown c\nkexec\nkexec\n"
+			    "expect tds = 4\nexpect seamcalls SYS.DISABLE >= 4"
+			    "\n");
+	ck_assert_uint_eq(out.seamcalls[TDXC_SYS_INIT], 5);
+}
+END_TEST
+
+/* A dead TD is no reason for the kernel to go on. */
+START_TEST(a_kernel_ends_with_a_dead_td)
+{
+	play_right(NEWER TD "guest a write 2M..4M\nguest a verify all\n"
+			    "inject fail MEM.PAGE.REMOVE\n"
+			    "host a balloon 2M..4M may-fail\nkexec\n" TD
+			    "guest a write all\nexpect quarantined >= 1\n");
+	ck_assert_uint_eq(out.quarantined_still, 0);
+}
+END_TEST
+
+static const char *const line_models[] = {
+	" dynamic-pamt on\n" SMALL "guest a write 2M..2064K\nkexec\n" SMALL
+	"guest a write 2M..2064K\ncrash\n",
+	" dynamic-pamt off\n" SMALL "guest a write 2M..2064K\n"
+	"guest a share 3M..3080K\nguest a write 3M..3080K\nkexec\n",
+	" dynamic-pamt off\n" SMALL "guest a write 2M..2064K\ncrash\n",
+	" dynamic-pamt on\n" SMALL "inject busy 1/2\nguest a write 2M..2064K\n"
+	"crash\nexpect seamcalls SYS.DISABLE >= 1\n",
+};
+
+START_TEST(nothing_old_reaches_the_next_kernels_memory)
+{
+	char text[300];
+
+	(void)snprintf(text, sizeof text, LINES "%s", line_models[_i]);
+	play_right(text);
 }
 END_TEST
 
@@ -266,6 +391,45 @@ START_TEST(a_wrong_record_of_a_page_is_found)
 }
 END_TEST
 
+/* Who flushes by marks must have them. */
+static void forget_marks(struct tdxc_sim_host *host, uint64_t pa)
+{
+	(void)pa;
+	memset(host->port.incoherent, 0, sizeof host->port.incoherent);
+}
+
+START_TEST(a_cpu_that_does_not_flush_is_found)
+{
+	play_mischief(LINES " dynamic-pamt off\n" SMALL
+			    "guest a write 2M..2064K\nguest a verify all\n"
+			    "audit\nkexec\n",
+		      (struct mischief){5, forget_marks, TDXC_SIM_PAGE_LENT,
+					TDXC_SIM_USE_PRIVATE});
+	ck_assert_uint_eq(out.line, 6);
+}
+END_TEST
+
+START_TEST(a_wrong_byte_of_the_crash_region_is_found)
+{
+	play_mischief(NEWER TD "audit\ncrash\n",
+		      (struct mischief){3, flip_a_bit, TDXC_SIM_PAGE_HOST,
+					TDXC_SIM_USE_NONE});
+	ck_assert_uint_eq(out.line, 4);
+	ck_assert_msg(strstr(out.why, "the crash region was overwritten"), "%s",
+		      out.why);
+}
+END_TEST
+
+START_TEST(a_wrong_byte_before_a_kexec_is_found)
+{
+	play_mischief(NEWER TD "audit\nkexec\n",
+		      (struct mischief){3, flip_a_bit, TDXC_SIM_PAGE_LENT,
+					TDXC_SIM_USE_PRIVATE});
+	ck_assert_uint_eq(out.line, 4);
+	ck_assert_msg(strstr(out.why, "found something else"), "%s", out.why);
+}
+END_TEST
+
 /* ---- what cannot be played ---- */
 
 static const struct {
@@ -280,6 +444,31 @@ static const struct {
 	 "TD a is dead: SEAMCALL MEM.PAGE.AUG: 0xc000010000000001"},
 	{MACHINE "td a memory 4G\nhost a populate all\n", 3,
 	 "populate at 0x0: TDXC_E_NOMEM"},
+	{MACHINE TD "plug 8G..9G acpi allowed\n", 3,
+	 "allowed expected, but the answer is refuse: policy, not the "
+	 "architecture"},
+	{MACHINE TD "unplug 4G..5G allowed\n", 3,
+	 "allowed expected, but the answer is warn: convertible memory"},
+	{TRACKING TD "plug 8G..9G acpi refused\n", 3,
+	 "refused expected, but the answer is allow"},
+	{TRACKING TD "plug 8G..9G acpi allowed\nplug 8G..9G acpi allowed\n", 4,
+	 "it cannot come: TDXC_E_EXIST"},
+	{TRACKING TD "plug 8G..9G acpi allowed\nguest a share 2M..4M\n"
+		     "guest a write 2M..4M\nunplug 8G..9G allowed\n",
+	 6, "pages of it are in use"},
+	{MACHINE TD "unplug 2M..1G warned\n", 3, "pages of it are in use"},
+	{MACHINE TD "offline 0 refused\n", 3,
+	 "refused expected, but the answer is allow"},
+	{MACHINE TD "offline 0 allowed\noffline 1 allowed\n", 4,
+	 "answer is refuse: its package has no other, and KeyIDs are in use"},
+	{MACHINE TD "online 0 allowed\n", 3, "it is online"},
+	{MACHINE TD "offline 0 warned\n", 3, "warned expected"},
+	{MACHINE TD "guest a write all\nunshare a\n", 4,
+	 "TD a: no memory for page tables: TDXC_E_NOSPC"},
+	{MACHINE TD "guest a write 2M..12M\ncrash a in-flight 1000\n"
+		    "guest a write all\ncrash a in-flight 1\n",
+	 6, "TD a: no memory for page tables"},
+	{NEWER TD "kexec\nexpect tds = 2\n", 4, "but it is 1"},
 	/* the first thing wrong is what is told */
 	{MACHINE TD "host a promote 2M..4M\nexpect tds = 2\n", 3,
 	 "nothing to do it to"},
@@ -314,6 +503,15 @@ static TCase *right_case(void)
 			    2 * (int)COUNT(statements));
 	tcase_add_test(tc, all_at_once_loses_no_byte);
 	tcase_add_test(tc, a_lost_page_ends_one_td_and_no_other);
+	tcase_add_loop_test(
+		tc, what_is_refused_does_not_happen_and_what_is_allowed_does, 0,
+		(int)COUNT(events));
+	tcase_add_loop_test(tc, all_memory_is_private_when_a_guests_kernel_ends,
+			    0, 2 * (int)COUNT(ends));
+	tcase_add_test(tc, the_next_kernel_brings_the_module_up_and_runs_a_td);
+	tcase_add_test(tc, a_kernel_ends_with_a_dead_td);
+	tcase_add_loop_test(tc, nothing_old_reaches_the_next_kernels_memory, 0,
+			    (int)COUNT(line_models));
 	return tc;
 }
 
@@ -324,6 +522,9 @@ static TCase *wrong_case(void)
 	tcase_add_loop_test(tc, a_wrong_private_byte_is_found, 0, 3);
 	tcase_add_test(tc, a_wrong_shared_byte_is_found);
 	tcase_add_test(tc, a_wrong_record_of_a_page_is_found);
+	tcase_add_test(tc, a_cpu_that_does_not_flush_is_found);
+	tcase_add_test(tc, a_wrong_byte_of_the_crash_region_is_found);
+	tcase_add_test(tc, a_wrong_byte_before_a_kexec_is_found);
 	tcase_add_loop_test(tc, what_is_wrong_has_a_line, 0,
 			    (int)COUNT(wrongs));
 	tcase_add_test(tc, a_machine_without_memory_plays_nothing);

@@ -203,13 +203,26 @@ static void take(struct tdxc_sim_host *host, struct tdxc_sim_block *b,
 	enlist(host, b);
 }
 
-/* What must be no TDX memory comes from memory that is none, if there is any.
+/* The first of memory apart that is free as a whole, or that has some. */
+static struct tdxc_sim_block *choose_apart(struct tdxc_sim_host *host,
+					   uint32_t level)
+{
+	struct tdxc_sim_block *b = host->apart;
+
+	while (b && level == 2 && b->nr_free != PER_BLOCK)
+		b = b->next;
+	return b;
+}
+
+/* What may be no TDX memory comes from memory that is none, if there is any.
  */
 static struct tdxc_sim_block *choose(struct tdxc_sim_host *host, uint32_t level,
 				     enum tdxc_sim_page_use use)
 {
-	if (use == TDXC_SIM_USE_SHARED && level == 1 && host->apart)
-		return host->apart;
+	struct tdxc_sim_block *apart = choose_apart(host, level);
+
+	if (use == TDXC_SIM_USE_SHARED && apart)
+		return apart;
 	return level == 2 || !host->partial ? host->whole : host->partial;
 }
 
