@@ -136,6 +136,34 @@ def test_dynamic_pamt():
               pairs)
 
 
+def test_events():
+    """What the library says of a hotplug event is told to people."""
+    name = write('events.scenario', 'machine memory 1G track on\n'
+                 'td a memory 16M\nplug 8G..9G driver allowed\n'
+                 'plug 4G..5G acpi refused\nunplug 4608M..5G warned\n'
+                 'offline 0 allowed\n')
+    judge('events', run('run', name, '--json'))
+    text = run('run', name).out
+    for words in ['driver-add [mem 0x200000000-0x23fffffff]: allow',
+                  'acpi-add [mem 0x100000000-0x13fffffff]: refuse, firmware '
+                  'bug or attack', 'acpi-remove [mem 0x120000000-0x13fffffff]'
+                  ': warn, firmware bug', 'cpu-offline: allow',
+                  '3  plug 8G..9G driver allowed']:
+        check(f'events: {words}', words in text, text)
+
+
+def test_kernels():
+    """A module for each kernel of the host; the counters are of them all."""
+    name = write('kernels.scenario', 'machine memory 1G cpus 4 dynamic-pamt on\n'
+                 'td a memory 16M\nguest a share 2M..4M\nunshare a\nkexec\n'
+                 'td a memory 16M\nguest a write 2M..4M\ncrash\n')
+    out = judge('kernels', run('run', name, '--json'))
+    for leaf, calls in ('SYS.INIT', 2), ('SYS.DISABLE', 2), ('MNG.CREATE', 2):
+        check(f'kernels: {leaf}', out['seamcalls'][leaf] == calls,
+              out['seamcalls'])
+    check('kernels: bytes', out['bytes_verified'] >= 2 << 20, out)
+
+
 # --- what is wrong ------------------------------------------------------------
 
 # Scenario, line of the fault, words of the message, members of the output.
@@ -179,6 +207,15 @@ WRONG = [
      'nothing to do it to', {}),
     ('nothing private to take', TD + 'guest a share 2M..3M\n'
      'host a balloon 2M..3M\n', 4, 'nothing to do it to', {}),
+    ('memory that may not come', TD + 'plug 8G..9G acpi allowed\n', 3,
+     'allowed expected, but the answer is refuse: policy', {}),
+    ('memory in use that goes', TD + 'unplug 2M..1G warned\n', 3,
+     'pages of it are in use', {}),
+    ('the last of a package', TD + 'offline 0 allowed\noffline 1 allowed\n',
+     4, 'allowed expected, but the answer is refuse: its package has no other',
+     {}),
+    ('no page for tables', TD + 'guest a write all\nunshare a\n', 4,
+     'TD a: no memory for page tables', {'bytes_verified': 0}),
     ('too many failures', TD + 'inject busy 1/9 MEM.TRACK\n' * 17, 19,
      'more than 16 failures', {}),
 ]
@@ -236,6 +273,10 @@ BAD_INPUT = [
     ('word.scenario', 'td a\nguest b write all\n', 'word.scenario:2: expected '
      'a TD'),
     ('large.scenario', '#' * ((1 << 20) + 1), 'large.scenario: larger'),
+    ('dead.scenario', 'td a\nkexec\naudit\n', 'dead.scenario:3: expected '
+     'nothing but expect'),
+    ('event.scenario', 'td a\nplug 8G..9G acpi\n', 'event.scenario:2: '
+     'expected what the answer must be'),
     ('nomap.scenario', 'machine map no.map\ntd a\n', 'no.map: No such file'),
     ('badmap.scenario', 'machine map bad.map\ntd a\n', 'bad.map:1: '),
     ('bigmap.scenario', 'machine map big.map\ntd a\n', 'big.map: too much '
