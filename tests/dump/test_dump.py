@@ -78,12 +78,11 @@ class Core:
         return struct.unpack_from("<512Q", self.data, self.place(pa))
 
     def raw(self):
-        """The same memory without the ELF, from address 0."""
-        out = bytearray(max(pa + size for pa, _, size in self.loads
-                            if pa < 1 << 32))
-        for pa, at, size in self.loads:
-            if pa < 1 << 32:
-                out[pa:pa + size] = self.data[at:at + size]
+        """The RAM without the ELF, from address 0; firmware is far above."""
+        loads = [load for load in self.loads if load[0] < 1 << 31]
+        out = bytearray(max(pa + size for pa, _, size in loads))
+        for pa, at, size in loads:
+            out[pa:pa + size] = self.data[at:at + size]
         return out
 
 
