@@ -150,13 +150,13 @@ static void describe_cpus(struct tdxc_linux_bringup *b)
 
 static int module_object(struct tdxc_linux_bringup *b)
 {
-	const struct tdxc_platform *p = tdxc_linux_platform();
+	const struct tdxc_platform *p = b->config.platform;
 	struct tdxc_module_config config = {
 		.abi = TDXC_ABI,
 		.flags = tdxc_linux_param_dynamic_pamt()
 				 ? 0
 				 : TDXC_MODULE_STATIC_PAMT,
-		.port = tdxc_linux_seamcall_port(),
+		.port = b->config.port,
 		.ops = &tdxc_linux_module_ops,
 		.cpus = b->cpus,
 		.nr_cpus = b->nr_cpus,
@@ -175,9 +175,12 @@ static int module_object(struct tdxc_linux_bringup *b)
 
 /* --- CPUs come and go ----------------------------------------------------- */
 
+/* Whose CPUs they are; callbacks have no context. */
+static struct tdxc_linux_bringup *owner;
+
 static int lp_online(unsigned int cpu)
 {
-	struct tdxc_linux_bringup *b = &machine;
+	struct tdxc_linux_bringup *b = owner;
 	u32 index = b->index_of[cpu];
 	struct tdxc_seamcall_diag diag = {};
 	int err = tdxc_module_cpu_may_join(&b->module, index);
@@ -201,7 +204,7 @@ static enum tdxc_coherence_module module_state(struct tdxc_linux_bringup *b)
 
 static int lp_offline(unsigned int cpu)
 {
-	struct tdxc_linux_bringup *b = &machine;
+	struct tdxc_linux_bringup *b = owner;
 	u32 index = b->index_of[cpu];
 	struct tdxc_coherence_answer answer;
 	u32 package;
@@ -345,13 +348,13 @@ static int init_tdmrs(struct tdxc_linux_bringup *b)
 
 static int take_keyids(struct tdxc_linux_bringup *b)
 {
-	size_t words = tdxc_keyids_words(tdxc_linux_platform());
+	size_t words = tdxc_keyids_words(b->config.platform);
 
 	b->keyid_words = kcalloc(words, sizeof(u64), GFP_KERNEL);
 	if (!b->keyid_words)
 		return TDXC_E_NOMEM;
-	return tdxc_keyids_init(&b->keyids, tdxc_linux_platform(),
-				b->keyid_words, words);
+	return tdxc_keyids_init(&b->keyids, b->config.platform, b->keyid_words,
+				words);
 }
 
 static int do_step(struct tdxc_linux_bringup *b,
@@ -396,8 +399,22 @@ static int run(struct tdxc_linux_bringup *b)
 
 /* --- all of it ------------------------------------------------------------ */
 
-/* What an undo could not take back stays the module's for good. */
-static void take_down(struct tdxc_linux_bringup *b)
+static int vmx_get(struct tdxc_linux_bringup *b)
+{
+	int err = b->config.vmx ? tdxc_linux_vmx_get() : 0;
+
+	if (err)
+		pr_info("tdxcore: %s\n", tdxc_linux_vmx_text(err));
+	return err;
+}
+
+static void vmx_put(struct tdxc_linux_bringup *b)
+{
+	if (b->config.vmx)
+		tdxc_linux_vmx_put();
+}
+
+int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b)
 {
 	struct tdxc_seamcall_diag diag;
 	int err = tdxc_module_undo(&b->module, &diag);
@@ -407,19 +424,24 @@ static void take_down(struct tdxc_linux_bringup *b)
 			"status 0x%llx\n",
 			tdxc_err_name(err), diag.status);
 	cpuhp_remove_state(b->hotplug_state);
-	memory_free(b);
-	tdxc_linux_vmx_put();
+	owner = NULL;
 	b->started = false;
+	memory_free(b);
+	vmx_put(b);
+	return err;
 }
 
-static int start(struct tdxc_linux_bringup *b)
+int tdxc_linux_bringup_start(struct tdxc_linux_bringup *b,
+			     const struct tdxc_linux_bringup_config *config)
 {
-	int err = tdxc_linux_vmx_get();
+	int err;
 
-	if (err) {
-		pr_info("tdxcore: %s\n", tdxc_linux_vmx_text(err));
+	if (owner)
+		return TDXC_E_BUSY;
+	b->config = *config;
+	err = vmx_get(b);
+	if (err)
 		return err;
-	}
 	err = memory_alloc(b);
 	if (err)
 		goto no_memory;
@@ -427,30 +449,38 @@ static int start(struct tdxc_linux_bringup *b)
 	err = module_object(b);
 	if (err)
 		goto no_module;
+	owner = b;
 	b->step = TDXC_MODULE_CPUS;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/tdxcore:lp",
 				lp_online, lp_offline);
 	if (err < 0)
-		goto no_module;
+		goto no_cpus;
 	b->hotplug_state = err;
 	err = run(b);
 	if (err)
-		take_down(b);
+		(void)tdxc_linux_bringup_stop(b);
 	else
 		b->started = true;
 	return err;
+no_cpus:
+	owner = NULL;
 no_module:
 	memory_free(b);
 no_memory:
-	tdxc_linux_vmx_put();
+	vmx_put(b);
 	return err;
 }
 
 /* TDX that is not there is no reason not to load: the rest is of use. */
 int tdxc_linux_bringup_init(void)
 {
-	struct tdxc_hotplug_state state;
+	struct tdxc_linux_bringup_config config = {
+		.platform = tdxc_linux_platform(),
+		.port = tdxc_linux_seamcall_port(),
+		.vmx = true,
+	};
 	struct tdxc_linux_bringup *b = &machine;
+	struct tdxc_hotplug_state state;
 	int err;
 
 	tdxc_linux_hotplug_state(&state);
@@ -460,7 +490,7 @@ int tdxc_linux_bringup_init(void)
 		return 0;
 	}
 	mutex_lock(&b->lock);
-	b->err = start(b);
+	b->err = tdxc_linux_bringup_start(b, &config);
 	if (b->err)
 		pr_info("tdxcore: bring-up ended at %s with %s: %s, status "
 			"0x%llx\n",
@@ -478,6 +508,6 @@ void tdxc_linux_bringup_exit(void)
 
 	mutex_lock(&b->lock);
 	if (b->started)
-		take_down(b);
+		(void)tdxc_linux_bringup_stop(b);
 	mutex_unlock(&b->lock);
 }

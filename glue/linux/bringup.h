@@ -8,9 +8,17 @@
 
 #include <tdxcore/tdxcore.h>
 
+/* What is brought up, and by which instruction. */
+struct tdxc_linux_bringup_config {
+	const struct tdxc_platform *platform; /* kept by reference */
+	struct tdxc_seamcall_port port;
+	bool vmx; /* the instruction needs VMX operation */
+};
+
 /* One bring-up. Members are read under `lock`. */
 struct tdxc_linux_bringup {
 	struct mutex lock;
+	struct tdxc_linux_bringup_config config;
 	struct tdxc_module module;
 	struct tdxc_module_cpu *cpus;
 	/* Logical number of each entry of `cpus`, and the other way round. */
@@ -30,7 +38,6 @@ struct tdxc_linux_bringup {
 	struct tdxc_keyids keyids;
 	u64 *keyid_words;
 	struct tdxc_sept_quarantine quarantine;
-	u64 *quarantine_words;
 	int hotplug_state;
 	bool started;
 	/* of the step that failed, or the last one */
@@ -45,6 +52,13 @@ struct tdxc_linux_bringup {
 struct tdxc_linux_bringup *tdxc_linux_bringup(void);
 /* What the module's ops do here; ctx unused. */
 extern const struct tdxc_module_ops tdxc_linux_module_ops;
+
+/* Until READY, or an error with everything taken back; under `lock`, and of
+ * all bring-ups one at a time: CPUs that come and go belong to it. */
+int tdxc_linux_bringup_start(struct tdxc_linux_bringup *b,
+			     const struct tdxc_linux_bringup_config *config);
+/* All of it back; what the module still believes in stays lent. */
+int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b);
 
 int tdxc_linux_bringup_init(void);
 void tdxc_linux_bringup_exit(void);

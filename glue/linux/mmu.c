@@ -277,14 +277,14 @@ void tdxc_linux_mmu_cpu_release(struct tdxc_linux_mmu *l,
 }
 
 /* Nobody else on this CPU until the end: `active` is of one operation. */
-static void section_begin(struct tdxc_linux_mmu_cpu *cpu)
+static void section_begin(struct tdxc_linux_mmu_cpu *cpu) __acquires(RCU)
 {
 	preempt_disable();
 	rcu_read_lock();
 	this_cpu_write(active, cpu);
 }
 
-static void section_end(void)
+static void section_end(void) __releases(RCU)
 {
 	this_cpu_write(active, NULL);
 	rcu_read_unlock();
