@@ -393,6 +393,8 @@ int tdxc_record_init(void)
 
 	if (!record)
 		return 0;
+	if (record_mib == 0)
+		return -EINVAL;
 	memory = vzalloc((size_t)record_mib << 20);
 	if (!memory)
 		return -ENOMEM;

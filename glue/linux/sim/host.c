@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
+#include "../record.h"
 #include "sim.h"
 
 /* Where the structures lie that the module reads: below 1 MiB, where no TDMR
@@ -112,7 +113,10 @@ tdxc_ksim_host_create(const struct tdxc_ksim_machine_config *config, int *err)
 	if (!host)
 		return NULL;
 	host->config = *config;
-	*err = tdxc_ksim_machine_init(&host->machine, config);
+	/* the format of traces is that of a module without */
+	if (tdxc_record_is_on())
+		host->config.dynamic_pamt = false;
+	*err = tdxc_ksim_machine_init(&host->machine, &host->config);
 	if (*err) {
 		kvfree(host);
 		return NULL;

@@ -3,6 +3,7 @@
  * sim=on: a machine is brought up when the module is loaded and taken down when
  * it goes, with the auditor at the end; and the file `stress`.
  */
+#include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -24,6 +25,28 @@ bool tdxc_ksim_is_on(void)
 {
 	return sim;
 }
+
+/* --- CPUs that are processors of a machine stay --------------------------- */
+
+static atomic_t machines = ATOMIC_INIT(0);
+static enum cpuhp_state hotplug_state;
+
+void tdxc_ksim_hold_cpus(void)
+{
+	atomic_inc(&machines);
+}
+
+void tdxc_ksim_release_cpus(void)
+{
+	atomic_dec(&machines);
+}
+
+static int cpu_leaves(unsigned int cpu)
+{
+	return atomic_read(&machines) != 0 ? -EBUSY : 0;
+}
+
+/* --- stress --------------------------------------------------------------- */
 
 /* One run at a time, and what the last one said. */
 static DEFINE_MUTEX(stressing);
@@ -66,46 +89,72 @@ static const struct file_operations stress_fops = {
 	.llseek = default_llseek,
 };
 
-int tdxc_ksim_init(void)
+/* --- the resident machine ------------------------------------------------- */
+
+static int bring_up(void)
 {
-	const struct tdxc_ksim_machine_config config = {.gib = 1};
+	const struct tdxc_ksim_machine_config config = {
+		.gib = 1,
+		.dynamic_pamt = tdxc_linux_param_dynamic_pamt(),
+	};
 	int err;
 
-	if (!sim)
-		return 0;
 	resident = tdxc_ksim_host_create(&config, &err);
 	if (!resident) {
 		pr_err("tdxcore: no simulated machine: %d\n", err);
 		return err;
 	}
 	err = tdxc_ksim_host_up(resident);
-	if (err) {
-		pr_err("tdxcore: the simulated module did not come up: %d\n",
-		       err);
-		tdxc_ksim_host_destroy(resident);
-		resident = NULL;
-		return err;
-	}
-	stress_file = debugfs_create_file(
-		"stress", 0600, tdxc_linux_debug_root(), NULL, &stress_fops);
-	return 0;
+	if (!err)
+		return 0;
+	pr_err("tdxcore: the simulated module did not come up: %d\n", err);
+	tdxc_ksim_host_destroy(resident);
+	resident = NULL;
+	return err;
 }
 
-void tdxc_ksim_exit(void)
+int tdxc_ksim_init(void)
+{
+	int err;
+
+	if (!sim)
+		return 0;
+	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "tdxcore/sim",
+					NULL, cpu_leaves);
+	if (err < 0)
+		return err;
+	hotplug_state = err;
+	err = bring_up();
+	if (err)
+		cpuhp_remove_state_nocalls(hotplug_state);
+	else
+		stress_file = debugfs_create_file("stress", 0600,
+						  tdxc_linux_debug_root(), NULL,
+						  &stress_fops);
+	return err;
+}
+
+static void take_down(void)
 {
 	struct tdxc_sim_violation wrong;
 	u64 left;
 
-	debugfs_remove(stress_file);
-	stress_file = NULL;
-	tdxc_ksim_tests_exit();
-	if (!resident)
-		return;
 	if (tdxc_ksim_audit(&resident->machine, &wrong))
 		WARN(1, "tdxcore: %s\n", wrong.text);
 	left = tdxc_ksim_host_destroy(resident);
 	WARN(left != 0, "tdxcore: %llu pages of the machine are left\n", left);
 	resident = NULL;
+}
+
+void tdxc_ksim_exit(void)
+{
+	if (!sim)
+		return;
+	debugfs_remove(stress_file);
+	stress_file = NULL;
+	tdxc_ksim_tests_exit();
+	take_down();
+	cpuhp_remove_state_nocalls(hotplug_state);
 }
 
 MODULE_SOFTDEP("pre: sha512");

@@ -6,6 +6,7 @@
  * under locks and with preemption off, like every SEAMCALL, and so from what
  * the kernel keeps for that.
  */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/crypto.h>
 #include <linux/gfp.h>
@@ -197,6 +198,7 @@ static void find_cpus(struct tdxc_ksim_machine *machine)
 		machine->cpu_of[machine->nr_lps++] = cpu;
 		machine->lp_of[cpu] = machine->nr_lps;
 	}
+	cpus_read_unlock();
 }
 
 static void describe(struct tdxc_ksim_machine *machine,
@@ -275,6 +277,7 @@ int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 void tdxc_ksim_machine_fini(struct tdxc_ksim_machine *machine)
 {
 	free_memory(machine);
+	tdxc_ksim_release_cpus();
 	if (machine->sha384)
 		crypto_free_shash(machine->sha384);
 	machine->sha384 = NULL;

@@ -323,6 +323,9 @@ u64 tdxc_ksim_pattern(u64 gpa);
 
 /* The parameter. */
 bool tdxc_ksim_is_on(void);
+/* While a machine exists, no CPU goes offline. */
+void tdxc_ksim_hold_cpus(void);
+void tdxc_ksim_release_cpus(void);
 int tdxc_ksim_init(void);
 void tdxc_ksim_exit(void);
 /* tests.c: hosts that the tests left. */

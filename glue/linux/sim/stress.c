@@ -18,6 +18,7 @@
 #define NR_VCPUS   4u
 #define NR_THREADS 4u
 #define ROUND_MS   500u
+#define BRIEF_MS   20u /* where no time is given */
 
 struct worker {
 	struct tdxc_ksim_vm *vm;
@@ -152,8 +153,8 @@ static int stop(struct tdxc_ksim_vm *vm, struct worker *workers, int err,
 	return err;
 }
 
-static int one_td(struct tdxc_ksim_host *host, u64 *random, char *why,
-		  size_t bytes)
+static int one_td(struct tdxc_ksim_host *host, u64 *random,
+		  unsigned int milliseconds, char *why, size_t bytes)
 {
 	const struct tdxc_ksim_vm_config c = {
 		.nr_vcpus = NR_VCPUS,
@@ -173,7 +174,8 @@ static int one_td(struct tdxc_ksim_host *host, u64 *random, char *why,
 	if (err == TDXC_OK)
 		err = start(vm, workers, random);
 	if (err == TDXC_OK)
-		schedule_timeout_uninterruptible(msecs_to_jiffies(ROUND_MS));
+		schedule_timeout_uninterruptible(
+			msecs_to_jiffies(milliseconds));
 	err = stop(vm, workers, err, why, bytes);
 	if (tdxc_ksim_audit(&host->machine, &wrong) && err == TDXC_OK) {
 		strscpy(why, wrong.text, bytes);
@@ -186,7 +188,8 @@ static int one_td(struct tdxc_ksim_host *host, u64 *random, char *why,
 	return err;
 }
 
-static int with_host(bool dynamic_pamt, u64 *random, char *why, size_t bytes)
+static int with_host(bool dynamic_pamt, u64 *random, unsigned int milliseconds,
+		     char *why, size_t bytes)
 {
 	const struct tdxc_ksim_machine_config config = {
 		.gib = 1, .dynamic_pamt = dynamic_pamt};
@@ -201,9 +204,9 @@ static int with_host(bool dynamic_pamt, u64 *random, char *why, size_t bytes)
 	if (err == TDXC_OK && !tdxc_ksim_begin(host))
 		err = TDXC_E_NOMEM;
 	if (err == TDXC_OK) {
-		err = one_td(host, random, why, bytes);
+		err = one_td(host, random, milliseconds, why, bytes);
 		if (err == TDXC_OK)
-			err = one_td(host, random, why, bytes);
+			err = one_td(host, random, milliseconds, why, bytes);
 		tdxc_ksim_end(host, NULL);
 	}
 	left = tdxc_ksim_host_destroy(host);
@@ -216,6 +219,7 @@ static int with_host(bool dynamic_pamt, u64 *random, char *why, size_t bytes)
 
 int tdxc_ksim_stress(unsigned int seconds, u64 seed, char *why, size_t bytes)
 {
+	unsigned int milliseconds = seconds != 0 ? ROUND_MS : BRIEF_MS;
 	unsigned long end = jiffies + seconds * HZ;
 	u64 random = seed;
 	u64 rounds = 0;
@@ -223,7 +227,8 @@ int tdxc_ksim_stress(unsigned int seconds, u64 seed, char *why, size_t bytes)
 
 	strscpy(why, "", bytes);
 	do {
-		err = with_host(rounds % 2 != 0, &random, why, bytes);
+		err = with_host(rounds % 2 != 0, &random, milliseconds, why,
+				bytes);
 		rounds++;
 	} while (err == TDXC_OK && time_before(jiffies, end));
 	if (err == TDXC_OK)

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "../record.h"
 #include "../selftest/selftest.h"
 #include "sim.h"
 
@@ -31,6 +32,13 @@ static const struct tdxc_ksim_machine_config configs[NR_HOSTS] = {
 static struct tdxc_ksim_host *hosts[NR_HOSTS];
 
 #define NEEDS_SIM TDXC_SKIP_UNLESS(tdxc_ksim_is_on(), "sim=on was not given")
+
+/* A recorded module has none. */
+#define NEEDS_DYNAMIC_PAMT                                                     \
+	do {                                                                   \
+		NEEDS_SIM;                                                     \
+		TDXC_SKIP_UNLESS(!tdxc_record_is_on(), "record=1 was given");  \
+	} while (0)
 
 static int need_host(enum which which)
 {
@@ -97,15 +105,22 @@ static enum tdxc_selftest_result step_to(char *why, enum tdxc_module_step step)
 
 static enum tdxc_selftest_result cpus_initialised(char *why)
 {
-	enum tdxc_selftest_result result = step_to(why, TDXC_MODULE_READ);
+	struct tdxc_ksim_host *host = hosts[STATIC];
+	struct tdxc_module_todo todo;
 	u32 i;
 
-	if (result != TDXC_SELFTEST_OK)
-		return result;
-	for (i = 0; i < hosts[STATIC]->machine.nr_lps; i++)
-		TDXC_EXPECT_EQ(hosts[STATIC]->cpus[i].initialized, 1);
-	TDXC_EXPECT_EQ(tdxc_ksim_calls(&hosts[STATIC]->machine, TDXC_SYS_INIT),
-		       1);
+	NEEDS_SIM;
+	TDXC_EXPECT(host);
+	for (i = 0; i < host->machine.nr_lps; i++) {
+		TDXC_EXPECT_EQ(tdxc_module_next(&host->module, &todo), TDXC_OK);
+		TDXC_EXPECT_EQ(todo.step, TDXC_MODULE_CPUS);
+		TDXC_EXPECT_EQ(tdxc_ksim_host_step(host), TDXC_OK);
+	}
+	for (i = 0; i < host->machine.nr_lps; i++)
+		TDXC_EXPECT_EQ(host->cpus[i].initialized, 1);
+	TDXC_EXPECT_EQ(tdxc_ksim_calls(&host->machine, TDXC_SYS_INIT), 1);
+	TDXC_EXPECT_EQ(tdxc_module_next(&host->module, &todo), TDXC_OK);
+	TDXC_EXPECT_EQ(todo.step, TDXC_MODULE_READ);
 	return TDXC_SELFTEST_OK;
 }
 
@@ -250,8 +265,7 @@ static enum tdxc_selftest_result run_body(char *why,
 	if (result != TDXC_SELFTEST_OK)
 		return result;
 	TDXC_EXPECT_EQ(err, TDXC_OK);
-	TDXC_EXPECT_EQ(host->pages.nr_lent,
-		       host->pamt.dynamic ? host->pages.nr_lent : 0);
+	TDXC_EXPECT_EQ(host->pages.nr_lent, 0);
 	TDXC_EXPECT_EQ(host->pages.mistakes, 0);
 	TDXC_EXPECT_EQ(tdxc_keyids_in_use(&host->keyids), 0);
 	TDXC_EXPECT_EQ(host->quarantine.count, 0);
@@ -265,6 +279,8 @@ static enum tdxc_selftest_result with_td(char *why, enum which which,
 	enum tdxc_selftest_result result;
 
 	NEEDS_SIM;
+	if (configs[which].dynamic_pamt)
+		NEEDS_DYNAMIC_PAMT;
 	TDXC_EXPECT_EQ(need_host(which), TDXC_OK);
 	TDXC_EXPECT(tdxc_ksim_begin(hosts[which]));
 	result = run_body(why, hosts[which], c, finalize, body);
@@ -792,7 +808,7 @@ static enum tdxc_selftest_result nothing_left(char *why)
 
 static enum tdxc_selftest_result dynamic_up(char *why)
 {
-	NEEDS_SIM;
+	NEEDS_DYNAMIC_PAMT;
 	TDXC_EXPECT_EQ(need_host(DYNAMIC), TDXC_OK);
 	TDXC_EXPECT_EQ(hosts[DYNAMIC]->pamt.dynamic, 1);
 	return audit(why, hosts[DYNAMIC]);
@@ -856,7 +872,7 @@ static enum tdxc_selftest_result no_references(char *why)
 {
 	struct tdxc_pamt_stats stats;
 
-	NEEDS_SIM;
+	NEEDS_DYNAMIC_PAMT;
 	TDXC_EXPECT_EQ(need_host(DYNAMIC), TDXC_OK);
 	tdxc_pamt_read_stats(&hosts[DYNAMIC]->pamt, &stats);
 	TDXC_EXPECT_EQ(stats.references, 0);
@@ -868,7 +884,7 @@ static enum tdxc_selftest_result no_references(char *why)
 
 static enum tdxc_selftest_result no_pairs_left(char *why)
 {
-	NEEDS_SIM;
+	NEEDS_DYNAMIC_PAMT;
 	TDXC_EXPECT_EQ(need_host(DYNAMIC), TDXC_OK);
 	TDXC_EXPECT_EQ(drop_host(DYNAMIC), 0);
 	return TDXC_SELFTEST_OK;
@@ -883,7 +899,7 @@ static enum tdxc_selftest_result disabled(char *why)
 {
 	struct tdxc_ksim_host *host;
 
-	NEEDS_SIM;
+	NEEDS_DYNAMIC_PAMT;
 	TDXC_EXPECT_EQ(need_host(ERRATUM), TDXC_OK);
 	host = hosts[ERRATUM];
 	TDXC_EXPECT_EQ(tdxc_module_undo(&host->module, &host->diag), TDXC_OK);
