@@ -15,6 +15,7 @@
 
 #include "bringup.h"
 #include "power.h"
+#include "recording.h"
 #include "tdxc_linux.h"
 
 #define INFOS_BYTES ((size_t)TDXC_MODULE_MAX_TDMRS * 1024)
@@ -489,6 +490,7 @@ int tdxc_linux_bringup_init(void)
 		b->err = err;
 		return 0;
 	}
+	tdxc_linux_record_machine();
 	mutex_lock(&b->lock);
 	b->err = tdxc_linux_bringup_start(b, &config);
 	if (b->err)

@@ -11,6 +11,8 @@
 
 #include "bringup.h"
 #include "power.h"
+#include "record.h"
+#include "sim/sim.h"
 #include "tdxc_linux.h"
 
 /* Glue hands the core's codes on as they are. */
@@ -33,10 +35,12 @@ static const struct part {
 } parts[] = {
 	{tdxc_linux_cpu_init, tdxc_linux_cpu_exit},
 	{tdxc_linux_cache_init, tdxc_linux_cache_exit},
+	{tdxc_linux_debug_init, tdxc_linux_debug_exit},
+	{tdxc_record_init, tdxc_record_exit},
 	{tdxc_linux_power_init, tdxc_linux_power_exit},
 	{tdxc_linux_bringup_init, tdxc_linux_bringup_exit},
 	{tdxc_linux_sysfs_init, tdxc_linux_sysfs_exit},
-	{tdxc_linux_debug_init, tdxc_linux_debug_exit},
+	{tdxc_ksim_init, tdxc_ksim_exit},
 };
 
 static void stop(size_t n)

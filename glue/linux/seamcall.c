@@ -14,6 +14,7 @@
 
 #include <asm/asm.h>
 
+#include "recording.h"
 #include "tdxc_linux.h"
 #include "trace.h"
 
@@ -152,8 +153,8 @@ static DEFINE_PER_CPU(struct tdxc_linux_calls, calls);
 /* Hardware lets one CPU at a time into the P-SEAMLDR. */
 static DEFINE_RAW_SPINLOCK(seamldr_lock);
 
-static u64 execute(u64 rax, struct tdxc_seamcall_regs *regs,
-		   enum tdxc_seamcall_shape shape)
+static u64 execute_module(u64 rax, struct tdxc_seamcall_regs *regs,
+			  enum tdxc_seamcall_shape shape)
 {
 	struct tdxc_seamcall_regs copy;
 
@@ -177,9 +178,17 @@ static u64 execute_seamldr(u64 rax, struct tdxc_seamcall_regs *regs,
 	u64 status;
 
 	raw_spin_lock_irqsave(&seamldr_lock, flags);
-	status = execute(rax, regs, shape);
+	status = execute_module(rax, regs, shape);
 	raw_spin_unlock_irqrestore(&seamldr_lock, flags);
 	return status;
+}
+
+static u64 execute(u64 rax, struct tdxc_seamcall_regs *regs,
+		   enum tdxc_seamcall_shape shape)
+{
+	if (rax & TDXC_SEAMLDR)
+		return execute_seamldr(rax, regs, shape);
+	return execute_module(rax, regs, shape);
 }
 
 static bool is_synthetic(u64 status)
@@ -213,8 +222,9 @@ static uint64_t call(void *ctx, uint64_t rax, struct tdxc_seamcall_regs *regs,
 	preempt_disable();
 	marks = tdxc_linux_coherence_this();
 	tdxc_coherence_begin(marks, act);
-	status = rax & TDXC_SEAMLDR ? execute_seamldr(rax, regs, shape)
-				    : execute(rax, regs, shape);
+	status = tdxc_linux_is_recording()
+			 ? tdxc_linux_recorded(execute, rax, regs, shape)
+			 : execute(rax, regs, shape);
 	tdxc_coherence_end(marks);
 	count(rax, status);
 	preempt_enable();

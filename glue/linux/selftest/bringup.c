@@ -4,6 +4,7 @@
  * flushes; only the instruction is a stand-in that answers as a module without
  * faults does. What a module refuses is the business of glue/sim.
  */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -355,12 +356,73 @@ static enum tdxc_selftest_result one_at_a_time(char *why)
 	return TDXC_SELFTEST_OK;
 }
 
+/* The last CPU, where it can be spared. */
+static int spare_cpu(void)
+{
+	unsigned int cpu = cpumask_last(cpu_online_mask);
+
+	return cpu > 0 ? (int)cpu : -1;
+}
+
+static enum tdxc_selftest_result cpu_comes_back(char *why)
+{
+	int cpu = spare_cpu(), err, gone = 0, back = 0;
+	struct trial *t;
+	u64 first, lp_inits = 0;
+
+	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	TDXC_SKIP_UNLESS(cpu > 0, "one CPU");
+	t = trial_new(U64_MAX);
+	TDXC_EXPECT(t);
+	err = trial_start(t);
+	first = calls_of(t, TDXC_SYS_LP_INIT);
+	if (!err) {
+		gone = remove_cpu((unsigned int)cpu);
+		back = gone ? 0 : add_cpu((unsigned int)cpu);
+		lp_inits = calls_of(t, TDXC_SYS_LP_INIT);
+		err = trial_stop(t);
+	}
+	kvfree(t);
+	TDXC_EXPECT_EQ(err, 0);
+	TDXC_EXPECT_EQ(gone, 0);
+	TDXC_EXPECT_EQ(back, 0);
+	TDXC_EXPECT_EQ(lp_inits, first);
+	return TDXC_SELFTEST_OK;
+}
+
+static enum tdxc_selftest_result every_cpu_is_needed(char *why)
+{
+	int cpu = spare_cpu(), err, back;
+	enum tdxc_module_step step;
+	struct trial *t;
+	u64 configs;
+
+	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	TDXC_SKIP_UNLESS(cpu > 0, "one CPU");
+	TDXC_EXPECT_EQ(remove_cpu((unsigned int)cpu), 0);
+	t = trial_new(U64_MAX);
+	err = t ? trial_start(t) : -ENOMEM;
+	step = t ? t->bringup.step : TDXC_MODULE_DEAD;
+	configs = t ? calls_of(t, TDXC_SYS_CONFIG) : 0;
+	back = add_cpu((unsigned int)cpu);
+	kvfree(t);
+	TDXC_EXPECT_EQ(back, 0);
+	TDXC_EXPECT_EQ(err, TDXC_E_NODEV);
+	TDXC_EXPECT_EQ(step, TDXC_MODULE_CPUS);
+	TDXC_EXPECT_EQ(configs, 0);
+	return TDXC_SELFTEST_OK;
+}
+
 const struct tdxc_selftest tdxc_selftest_bringup[] = {
 	{"bring-up: every CPU, every package, every TDMR, and back", comes_up},
 	{"bring-up: PAMTs are memory of this machine", pamts_are_ram},
 	{"bring-up: whichever call is refused, all memory is back",
 	 fails_clean},
 	{"bring-up: what was taken down comes up again", again},
+	{"bring-up: a CPU leaves and comes back without LP.INIT",
+	 cpu_comes_back},
+	{"bring-up: with a CPU offline nothing is configured",
+	 every_cpu_is_needed},
 	{"bring-up: of two at a time the second is refused", one_at_a_time},
 	{},
 };
