@@ -278,6 +278,8 @@ tdxc_ksim_vm_create(struct tdxc_ksim_host *host,
 /* A page of the image, measured. */
 int tdxc_ksim_vm_add(struct tdxc_ksim_vm *vm, u64 gpa);
 int tdxc_ksim_vm_finalize(struct tdxc_ksim_vm *vm);
+/* All vCPUs out, and their threads gone. */
+void tdxc_ksim_vm_stop(struct tdxc_ksim_vm *vm);
 /* Everything goes, whatever state it is in. TDXC_OK: all came back. */
 int tdxc_ksim_vm_destroy(struct tdxc_ksim_vm *vm);
 

@@ -153,7 +153,7 @@ static void give_up(struct tdxc_ksim_vm *vm)
 	tdxc_ksim_vm_unlock(vm);
 }
 
-static void stop_vcpus(struct tdxc_ksim_vm *vm)
+void tdxc_ksim_vm_stop(struct tdxc_ksim_vm *vm)
 {
 	u32 i;
 
@@ -189,7 +189,7 @@ int tdxc_ksim_vm_destroy(struct tdxc_ksim_vm *vm)
 	struct tdxc_ksim_actor *actor = tdxc_ksim_actor(vm->host);
 	int err = TDXC_OK;
 
-	stop_vcpus(vm);
+	tdxc_ksim_vm_stop(vm);
 	if (vm->td.config.abi != 0)
 		err = take_td_down(vm);
 	if (err == TDXC_OK && vm->dead != 0)
