@@ -44,7 +44,9 @@ void tdxc_mmu_poison_(struct tdxc_mmu *mmu,
 {
 	uint64_t none = 0;
 
-	if (!tdxc_try_cmpxchg(&mmu->poisoning, &none, 1))
+	/* Who comes second lets its entry go at once, so this alone must keep
+	 * others from lending there. */
+	if (!tdxc_try_cmpxchg(&mmu->poisoned, &none, 1))
 		return;
 	mmu->poison.gfn = change->gfn;
 	mmu->poison.level = change->level;

@@ -87,8 +87,9 @@ int tdxc_sept_set(struct tdxc_sept *sept,
 {
 	enum tdxc_sept_stage stage = tdxc_sept_stage_(sept);
 
-	if ((stage != TDXC_SEPT_BUILD && stage != TDXC_SEPT_RUN) ||
-	    !tdxc_spte_is_present(change->now))
+	if (stage != TDXC_SEPT_BUILD && stage != TDXC_SEPT_RUN)
+		return TDXC_E_OPNOTSUPP;
+	if (!tdxc_spte_is_present(change->now))
 		return TDXC_E_INVAL;
 	if (tdxc_spte_is_present(change->old))
 		return change_present(sept, change);

@@ -685,6 +685,7 @@ static uint64_t poison_in_window(void *ctx, uint64_t pa)
 
 	mirror->mmu.poison.gfn.n = BASE + GIB1;
 	mirror->mmu.poison.level = TDXC_LEVEL_4K;
+	mirror->mmu.poisoned = 1;
 	mirror->mmu.poison.set = 1;
 	(void)pa;
 	return 0;

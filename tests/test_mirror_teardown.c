@@ -604,7 +604,7 @@ START_TEST(a_poisoned_mirror_gives_its_pages_up)
 
 	up(4, false);
 	map_some(true);
-	c.mmu.poisoning = 1;
+	c.mmu.poisoned = 1;
 	c.mmu.poison.set = 1;
 	invalidate(TDXC_ROOTS_MIRROR);
 	do {

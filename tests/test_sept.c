@@ -178,8 +178,8 @@ START_TEST(R39_nothing_is_lent_or_removed_at_the_stages_without_a_key)
 	up(false);
 	rig.sept.stage = stage;
 	sept_rig_mark(&rig);
-	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &link), TDXC_E_INVAL);
-	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &map), TDXC_E_INVAL);
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &link), TDXC_E_OPNOTSUPP);
+	ck_assert_int_eq(tdxc_sept_set(&rig.sept, &map), TDXC_E_OPNOTSUPP);
 	if (stage != TDXC_SEPT_RELEASED) {
 		tdxc_sept_remove(&rig.sept, &leaf, 1);
 		ck_assert_int_eq(leaf.status, TDXC_E_BUSY);

@@ -278,7 +278,9 @@ struct tdxc_mmu {
 	/** Where the valid direct [0] and mirror [1] roots are; atomic, and a
 	 *  claim on making one. */
 	uint64_t valid[2];
-	uint64_t poisoning;	       /**< Claim on @ref poison; atomic. */
+	/** 1: poisoned, from before the first entry with an unknown outcome is
+	 *  let go; atomic. Claim on @ref poison. */
+	uint64_t poisoned;
 	struct tdxc_mmu_poison poison; /**< First failure. */
 };
 
@@ -296,11 +298,12 @@ TDXC_MUST_CHECK int tdxc_mmu_init(struct tdxc_mmu *mmu,
 
 /**
  * @brief Whether the outcome of an external change is unknown.
- * @param mmu MMU. @return true: see mmu->poison. @locks{none}
+ * @param mmu MMU. @return true: see mmu->poison, once its `set` is 1.
+ * @locks{none}
  */
 static inline bool tdxc_mmu_is_poisoned(const struct tdxc_mmu *mmu)
 {
-	return tdxc_load_acquire(&mmu->poison.set) != 0;
+	return tdxc_load_acquire(&mmu->poisoned) != 0;
 }
 
 /**

@@ -114,6 +114,8 @@ struct tdxc_pamt {
  * time uses a cache; as a rule each vCPU has one and fills it before it takes
  * its locks. The pages must lie in TDMRs that are initialised, outside their
  * reserved areas.
+ * Where the module wants pages flushed before it gets them
+ * (TDXC_FEATURE_CLFLUSH), whoever fills a cache has flushed their lines.
  */
 struct tdxc_pamt_cache {
 	uint64_t *pages; /**< Private to the library. @shape{room entries} */

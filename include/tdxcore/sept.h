@@ -256,13 +256,13 @@ void tdxc_sept_set_stage(struct tdxc_sept *sept, enum tdxc_sept_stage stage);
  * @retval TDXC_E_BUSY      The module stayed busy; unchanged.
  * @retval TDXC_E_NOMEM     The pamt_cache() has too few pages, or too little
  *                          room; unchanged.
- * @retval TDXC_E_OPNOTSUPP A source in RUN; a page larger than the module maps,
- *                          or in a range in use at 4 KiB; a page in no TDMR; a
- *                          promotion of pages that are not alike
+ * @retval TDXC_E_OPNOTSUPP The stage is none of the two; a source in RUN; a
+ *                          page larger than the module maps, or in a range in
+ *                          use at 4 KiB; a page in no TDMR; a promotion of
+ *                          pages that are not alike
  *                          (EPT_INVALID_PROMOTE_CONDITIONS), or of a range
  *                          whose references or pair do not allow it; unchanged.
- * @retval TDXC_E_INVAL     The stage is none of the two, or the change none of
- *                          the five; unchanged.
+ * @retval TDXC_E_INVAL     The change is none of the five; unchanged.
  * @retval TDXC_E_IO        Anything else: what the module has is not known, or
  *                          the module refused what can only be a bug, or an
  *                          entry stays blocked because TRACK or UNBLOCK did not

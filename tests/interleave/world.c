@@ -794,7 +794,7 @@ void world_enter(enum tdxc_lock lock, uint32_t kind, uint64_t first,
 	bool shared = lock == TDXC_LOCK_SHARED;
 	struct il_step step = {
 		.what = "enter",
-		.object = {&w.lock, &w.sections, &w.mmu.poison.set},
+		.object = {&w.lock, &w.sections, &w.mmu.poisoned},
 		.mode = {exclusive ? IL_WRITE : IL_COMMUTE, IL_COMMUTE,
 			 IL_READ},
 		.objects = 3,
@@ -815,7 +815,7 @@ void world_enter(enum tdxc_lock lock, uint32_t kind, uint64_t first,
 	c->end = end;
 	c->met = NULL;
 	c->stale = false;
-	c->poisoned = w.mmu.poison.set != 0;
+	c->poisoned = w.mmu.poisoned != 0;
 	if (exclusive)
 		check_nothing_frozen();
 }

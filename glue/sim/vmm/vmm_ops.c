@@ -85,12 +85,6 @@ static void lost(struct tdxc_sim_vmm *vm,
 					 tdxc_spte_pa(change->old));
 }
 
-/* The KeyID is gone: pages come back one by one, whatever their size. */
-static bool is_over(const struct tdxc_sim_vmm *vm)
-{
-	return tdxc_load_acquire(&vm->sept.stage) > TDXC_SEPT_RUN;
-}
-
 static int external_set(void *ctx, const struct tdxc_external_change *change)
 {
 	struct tdxc_sim_vmm *vm = ctx;
@@ -99,8 +93,6 @@ static int external_set(void *ctx, const struct tdxc_external_change *change)
 	uint64_t pa = given(change, &level);
 	int err;
 
-	if (is_over(vm))
-		return TDXC_E_OPNOTSUPP;
 	if (pa != 0)
 		tdxc_sim_host_lend(host, level, pa, vm->owner);
 	err = tdxc_sept_set(&vm->sept, change);
