@@ -10,6 +10,7 @@
  *   play_host.c   what the host does
  *   play_machine.c memory and processors that come and go
  *   play_unshare.c a guest's kernel ends: all its memory becomes private
+ *   play_private.c what came of that
  *   play_tables.c the page tables it has
  *   play_end.c    the host's kernel ends: kexec, crash
  *   play_count.c  counters, expectations, the audit

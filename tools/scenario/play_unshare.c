@@ -2,56 +2,26 @@
 /*
  * A guest's kernel ends: no conversion begins any more, those under way are
  * waited for, or not, and all memory becomes private, as its page tables say or
- * the set that was told of each conversion. What comes out is looked at where
- * the guest sees it and where the host does.
+ * the set that was told of each conversion.
  */
-#include "play_impl.h"
+#include "play_unshare.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tdxcore/unshare.h>
 
 #define MAX_TABLES ((uint64_t)1 << 26)
-#define BATCH	   64u
-#define LEFT	   4096u
-#define SPARE	   8u
 #define TICK_NS	   1000000ull
 #define NR_REGS	   8u
 #define SOME	   40u
-#define LEFT_WORDS (TDXC_LEFT_HEADER + LEFT)
 
-/* A kernel at its end. */
-struct kernel {
-	struct play *p;
-	struct play_td *td;
-	const struct scenario_statement *st;
-	struct play_tables tables;
-	struct tdxc_converter converter;
-	struct tdxc_unshare_tdx tdx;
-	struct tdxc_unshare engine;
-	struct tdxc_unshare_exclusion exclusions[2];
-	size_t nr_exclusions;
-	uint64_t spare[SPARE];
-	struct tdxc_range ram;
-	struct tdxc_range batch[BATCH];
-	struct tdxc_unshare_left left[LEFT];
-	uint64_t words[LEFT_WORDS];
-	uint64_t clock;	     /* of the wait, in nanoseconds */
-	uint64_t implicit;   /* conversions that a fault asked for, before */
-	uint64_t began;	     /* conversions before the gate was closed */
-	uint64_t flushes;    /* of the TLB */
-	uint64_t shared;     /* pages that were, by the host */
-	uint64_t *in_flight; /* owned: pages in the middle of a conversion */
-};
-
-static void wrong(struct kernel *k, const char *what, uint64_t where)
+void play_kernel_wrong(struct play_kernel *k, const char *what, uint64_t where)
 {
 	play_wrong(k->p, k->st->line, "TD %s: %s: 0x%llx", k->td->def->name,
 		   what, (unsigned long long)where);
 }
 
-static bool fine(struct kernel *k, const char *what, int err)
+bool play_kernel_fine(struct play_kernel *k, const char *what, int err)
 {
 	if (err == TDXC_OK)
 		return true;
@@ -73,7 +43,7 @@ static uint64_t tdcall(void *ctx, uint64_t rax, struct tdxc_tdcall_regs *regs)
 		&regs->rcx, &regs->rdx, &regs->r8,  &regs->r9,
 		&regs->r10, &regs->r11, &regs->r12, &regs->r13,
 	};
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 	struct tdxc_sim_regs cpu = {{rax}};
 	uint32_t i;
 
@@ -100,7 +70,7 @@ static const struct tdxc_convert_ops convert_ops = {TDXC_ABI, tdcall, zero};
 
 static uint64_t *table(void *ctx, uint64_t pa, uint32_t level)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 
 	(void)level;
 	return play_tables_at(k->td, pa);
@@ -111,28 +81,23 @@ static const struct tdxc_scan_ops scan_ops = {TDXC_ABI, table};
 static int convert(void *ctx, struct tdxc_range pa,
 		   struct tdxc_unshare_done *done)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 
 	return tdxc_unshare_tdx_op(&k->tdx, pa, done);
 }
 
 static void flush(void *ctx)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 
 	k->flushes++;
-}
-
-static bool is_in(uint64_t gpa, struct tdxc_range range)
-{
-	return gpa >= range.start && gpa < range.end;
 }
 
 /* The devices of what comes late are shut down now: all else is private, and
  * none of this is. */
 static int before(void *ctx, uint32_t order)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 	const struct scenario_unshare *u = &k->st->unshare;
 	uint64_t gpa;
 	size_t i;
@@ -140,10 +105,10 @@ static int before(void *ctx, uint32_t order)
 	(void)order;
 	for (i = 0; i < k->td->nr_pages; i++) {
 		gpa = i * SCENARIO_PAGE;
-		if (k->td->is_shared[i] && !is_in(gpa, u->keep) &&
+		if (k->td->is_shared[i] && !play_is_in(gpa, u->keep) &&
 		    tdxc_sim_vmm_is_shared(k->td->vm, gpa) !=
-			    is_in(gpa, u->late)) {
-			wrong(k, "too early, or too late", gpa);
+			    play_is_in(gpa, u->late)) {
+			play_kernel_wrong(k, "too early, or too late", gpa);
 			break;
 		}
 	}
@@ -159,7 +124,7 @@ static const struct tdxc_unshare_ops unshare_ops = {TDXC_ABI, convert, flush,
 /* What never ends is not waited for in real time. */
 static uint64_t now_ns(void *ctx)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 
 	return k->st->unshare.in_flight != 0 ? k->clock
 					     : (uint64_t)(play_now() * 1e9);
@@ -167,7 +132,7 @@ static uint64_t now_ns(void *ctx)
 
 static void pause_a_tick(void *ctx)
 {
-	struct kernel *k = ctx;
+	struct play_kernel *k = ctx;
 
 	k->clock += TICK_NS;
 	if (k->st->unshare.in_flight == 0)
@@ -177,30 +142,31 @@ static void pause_a_tick(void *ctx)
 static const struct tdxc_gate_ops gate_ops = {TDXC_ABI, now_ns, pause_a_tick};
 
 /* So many conversions begin, and do not end. */
-static bool begin_conversions(struct kernel *k)
+static bool begin_conversions(struct play_kernel *k)
 {
 	uint64_t i;
 
 	for (i = 0; i < k->st->unshare.in_flight; i++) {
-		if (!fine(k, "a conversion does not begin",
-			  tdxc_gate_begin(&k->td->gate)))
+		if (!play_kernel_fine(k, "a conversion does not begin",
+				      tdxc_gate_begin(&k->td->gate)))
 			return false;
 	}
 	return true;
 }
 
 /* They end after all, and the kernel goes on. */
-static void give_up(struct kernel *k)
+static void give_up(struct play_kernel *k)
 {
 	uint64_t i;
 
 	for (i = 0; i < k->st->unshare.in_flight; i++)
 		(void)tdxc_gate_end(&k->td->gate);
-	(void)fine(k, "the gate does not open", tdxc_gate_open(&k->td->gate));
+	(void)play_kernel_fine(k, "the gate does not open",
+			       tdxc_gate_open(&k->td->gate));
 }
 
 /* Beside a guest that converts: in the middle of it. */
-static void let_some_begin(struct kernel *k)
+static void let_some_begin(struct play_kernel *k)
 {
 	uint64_t random = k->p->request->seed ^ k->st->line << 24;
 	uint64_t first = tdxc_load_acquire(&k->td->conversions);
@@ -212,14 +178,14 @@ static void let_some_begin(struct kernel *k)
 }
 
 /* The other CPUs are stopped: they end where they find the gate closed. */
-static void wait_for_guests(struct kernel *k)
+static void wait_for_guests(struct play_kernel *k)
 {
 	while (tdxc_load_acquire(&k->td->guests) != 0)
 		(void)sched_yield();
 }
 
 /* With conversions in flight only a crash goes on. */
-static bool close_gate(struct kernel *k)
+static bool close_gate(struct play_kernel *k)
 {
 	const struct tdxc_gate_wait wait = tdxc_gate_wait_usual(&gate_ops, k);
 	uint64_t in_flight = k->st->unshare.in_flight;
@@ -230,7 +196,8 @@ static bool close_gate(struct kernel *k)
 	if (k->st->what.handover == SCENARIO_GUEST_CRASH) {
 		if (tdxc_gate_close_now(&k->td->gate) == in_flight)
 			return true;
-		wrong(k, "conversions in flight, expected", in_flight);
+		play_kernel_wrong(k, "conversions in flight, expected",
+				  in_flight);
 		return false;
 	}
 	err = tdxc_gate_close(&k->td->gate, &wait, &report);
@@ -240,25 +207,25 @@ static bool close_gate(struct kernel *k)
 	    report.end == TDXC_GATE_TIMED_OUT)
 		give_up(k);
 	else
-		wrong(k, "the gate: in flight", report.in_flight);
+		play_kernel_wrong(k, "the gate: in flight", report.in_flight);
 	return false;
 }
 
 /* --- setting up ------------------------------------------------------------
  */
 
-static bool may_be_in_flight(const struct kernel *k, size_t i)
+static bool may_be_in_flight(const struct play_kernel *k, size_t i)
 {
 	const struct scenario_unshare *u = &k->st->unshare;
 	uint64_t gpa = i * SCENARIO_PAGE;
 
 	return !k->td->is_shared[i] && k->td->stamps[i] == 0 &&
-	       i < k->tables.next && !is_in(gpa, u->keep) &&
-	       !is_in(gpa, u->late);
+	       i < k->tables.next && !play_is_in(gpa, u->keep) &&
+	       !play_is_in(gpa, u->late);
 }
 
 /* Private pages that nobody wrote: their entries become shared, and no more. */
-static bool leave_in_flight(struct kernel *k)
+static bool leave_in_flight(struct play_kernel *k)
 {
 	uint64_t n = 0;
 	size_t i;
@@ -267,34 +234,38 @@ static bool leave_in_flight(struct kernel *k)
 		if (!may_be_in_flight(k, i))
 			continue;
 		k->in_flight[n++] = i * SCENARIO_PAGE;
-		if (!fine(k, "no memory for page tables",
-			  play_tables_share(&k->tables, i * SCENARIO_PAGE)))
+		if (!play_kernel_fine(
+			    k, "no memory for page tables",
+			    play_tables_share(&k->tables, i * SCENARIO_PAGE)))
 			return false;
 	}
 	if (n == k->st->unshare.in_flight)
 		return true;
-	wrong(k, "too few pages that nobody wrote, for so many in flight", n);
+	play_kernel_wrong(
+		k, "too few pages that nobody wrote, for so many in flight", n);
 	return false;
 }
 
-static bool build_tables(struct kernel *k)
+static bool build_tables(struct play_kernel *k)
 {
 	size_t i;
 
 	k->tables.td = k->td;
 	k->tables.levels = k->st->unshare.levels;
-	if (!fine(k, "no memory for page tables",
-		  play_tables_build(&k->tables)))
+	if (!play_kernel_fine(k, "no memory for page tables",
+			      play_tables_build(&k->tables)))
 		return false;
-	for (i = 0; i < SPARE; i++) {
-		if (!fine(k, "no memory for page tables",
-			  play_tables_take(&k->tables, &k->spare[i])))
+	for (i = 0; i < PLAY_SPARE; i++) {
+		if (!play_kernel_fine(
+			    k, "no memory for page tables",
+			    play_tables_take(&k->tables, &k->spare[i])))
 			return false;
 	}
 	return leave_in_flight(k);
 }
 
-static void exclude(struct kernel *k, struct tdxc_range range, uint32_t order)
+static void exclude(struct play_kernel *k, struct tdxc_range range,
+		    uint32_t order)
 {
 	if (!tdxc_range_is_empty(range))
 		k->exclusions[k->nr_exclusions++] =
@@ -302,7 +273,7 @@ static void exclude(struct kernel *k, struct tdxc_range range, uint32_t order)
 							.order = order};
 }
 
-static void list_exclusions(struct kernel *k)
+static void list_exclusions(struct play_kernel *k)
 {
 	const struct scenario_unshare *u = &k->st->unshare;
 
@@ -315,7 +286,7 @@ static void list_exclusions(struct kernel *k)
 	}
 }
 
-static struct tdxc_scan_config scan_of(struct kernel *k)
+struct tdxc_scan_config play_kernel_scan(struct play_kernel *k)
 {
 	return (struct tdxc_scan_config){
 		.abi = TDXC_ABI,
@@ -333,7 +304,7 @@ static struct tdxc_scan_config scan_of(struct kernel *k)
 	};
 }
 
-static int init_converter(struct kernel *k)
+static int init_converter(struct play_kernel *k)
 {
 	struct tdxc_convert_config config = {
 		.abi = TDXC_ABI,
@@ -348,7 +319,7 @@ static int init_converter(struct kernel *k)
 	return err == TDXC_OK ? tdxc_convert_init(&k->converter, &config) : err;
 }
 
-static int init_engine(struct kernel *k)
+static int init_engine(struct play_kernel *k)
 {
 	struct tdxc_unshare_config config = {
 		.abi = TDXC_ABI,
@@ -360,205 +331,35 @@ static int init_engine(struct kernel *k)
 		.exclusions = k->exclusions,
 		.nr_exclusions = k->nr_exclusions,
 		.batch = k->batch,
-		.batch_room = BATCH,
+		.batch_room = PLAY_BATCH,
 		.left = k->left,
-		.left_room = LEFT,
+		.left_room = PLAY_LEFT,
 		.tables = k->spare,
-		.nr_tables = SPARE,
+		.nr_tables = PLAY_SPARE,
 	};
 
 	if (k->st->unshare.tracked)
 		config.tracked = &k->td->tracker;
 	else
-		config.scan = scan_of(k);
+		config.scan = play_kernel_scan(k);
 	return tdxc_unshare_init(&k->engine, &config);
-}
-
-/* --- what came of it -------------------------------------------------------
- */
-
-/* What was shared is; the host never had what is in flight. */
-static bool is_zero(const struct kernel *k, uint64_t gpa)
-{
-	static const uint8_t zeros[SCENARIO_PAGE];
-	const void *page = tdxc_sim_vmm_private_page(k->td->vm, gpa);
-	uint64_t i;
-
-	for (i = 0; i < k->st->unshare.in_flight; i++) {
-		if (k->in_flight[i] == gpa)
-			return true;
-	}
-	return page && memcmp(page, zeros, sizeof zeros) == 0;
-}
-
-/* Attributes, mirror, the EPT of shared memory, and contents. */
-static const char *what_is_wrong(struct kernel *k, uint64_t gpa, bool was)
-{
-	struct tdxc_sim_vmm *vm = k->td->vm;
-	bool kept = was && is_in(gpa, k->st->unshare.keep);
-
-	if (tdxc_sim_vmm_is_shared(vm, gpa) != kept)
-		return kept ? "the host took what is kept"
-			    : "the host has it as shared still";
-	if (!was || kept)
-		return NULL;
-	if (tdxc_sim_vmm_level(vm, gpa, false) != 0)
-		return "it is mapped as shared still";
-	if (tdxc_sim_vmm_level(vm, gpa, true) == 0)
-		return "it is not mapped as private";
-	return is_zero(k, gpa) ? NULL : "its old contents are there";
-}
-
-static void look_at_pages(struct kernel *k)
-{
-	const char *what;
-	size_t i;
-
-	for (i = 0; i < k->td->nr_pages; i++) {
-		what = what_is_wrong(k, i * SCENARIO_PAGE,
-				     k->td->is_shared[i] != 0);
-		if (!what)
-			continue;
-		wrong(k, what, i * SCENARIO_PAGE);
-		return;
-	}
-}
-
-static uint64_t nr_shared(const struct kernel *k, struct tdxc_range range)
-{
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = range.start / SCENARIO_PAGE; i < range.end / SCENARIO_PAGE;
-	     i++)
-		n += k->td->is_shared[i];
-	return n;
-}
-
-/* Every shared page was found once, and converted or kept. */
-static void look_at_counts(struct kernel *k)
-{
-	const struct tdxc_unshare_result *r = &k->engine.result;
-	uint64_t kept = nr_shared(k, k->st->unshare.keep);
-
-	if (tdxc_unshare_difference(r->found, (int64_t)k->shared) != 0)
-		wrong(k, "pages found", r->found);
-	else if (r->converted != k->shared - kept)
-		wrong(k, "pages converted", r->converted);
-	else if (r->left[TDXC_UNSHARE_KEPT] != kept)
-		wrong(k, "pages kept", r->left[TDXC_UNSHARE_KEPT]);
-	else if (r->lost != 0)
-		wrong(k, "failures that nobody listed", r->lost);
-	else if (k->flushes != r->flushes)
-		wrong(k, "flushes of the TLB", k->flushes);
-}
-
-/* What is left shared in the tables: only what is kept. */
-static void look_at_tables(struct kernel *k)
-{
-	struct tdxc_scan_config config = scan_of(k);
-	struct tdxc_scan_run run;
-	struct tdxc_scan scan;
-	uint64_t pages = 0;
-
-	if (!fine(k, "no scan", tdxc_scan_begin(&scan, &config)))
-		return;
-	while (tdxc_scan_next_run(&scan, &run) == TDXC_SCAN_LEAF) {
-		if (!tdxc_range_contains(k->st->unshare.keep, run.pa))
-			wrong(k, "a shared entry is left", run.pa.start);
-		pages += tdxc_range_size(run.pa) / SCENARIO_PAGE;
-	}
-	if (pages != nr_shared(k, k->st->unshare.keep))
-		wrong(k, "shared entries that are left", pages);
-}
-
-/* What the next kernel is told. */
-static void look_at_list(struct kernel *k)
-{
-	size_t entries = 0;
-	size_t needed;
-	uint64_t pages = 0;
-	bool complete = false;
-	struct tdxc_range pa;
-	size_t i;
-
-	if (!fine(k, "no list for the next kernel",
-		  tdxc_unshare_pack(&k->engine, k->words, LEFT_WORDS,
-				    &needed)) ||
-	    !fine(k, "no list for the next kernel",
-		  tdxc_left_check(k->words, needed, &entries, &complete)))
-		return;
-	for (i = 0; i < entries; i++) {
-		if (tdxc_left_get(k->words, i, &pa) != TDXC_LEFT_KEPT)
-			wrong(k, "the list has it as not kept", pa.start);
-		pages += tdxc_range_size(pa) / SCENARIO_PAGE;
-	}
-	if (!complete || pages != nr_shared(k, k->st->unshare.keep))
-		wrong(k, "pages in the list for the next kernel", pages);
-}
-
-/* A host may convert when a fault comes for the other half; here MapGPA came
- * before each of them. */
-static uint64_t nr_implicit(const struct kernel *k)
-{
-	struct tdxc_sim_vmm_counts counts;
-
-	tdxc_sim_vmm_read_counts(k->td->vm, &counts);
-	return counts.implicit;
-}
-
-static void look(struct kernel *k)
-{
-	if (nr_implicit(k) != k->implicit)
-		wrong(k, "pages that the host was not asked for",
-		      nr_implicit(k) - k->implicit);
-	if (tdxc_gate_begin(&k->td->gate) != TDXC_E_CANCELED ||
-	    tdxc_load_acquire(&k->td->conversions) != k->began)
-		wrong(k, "a conversion began behind the closed gate", 0);
-	look_at_counts(k);
-	look_at_pages(k);
-	look_at_list(k);
-	if (!k->st->unshare.tracked)
-		look_at_tables(k);
-}
-
-/* Another kernel has the guest: it converts as it likes. */
-static void next_kernel(struct kernel *k)
-{
-	struct play_td *td = k->td;
-	uint64_t gpa;
-	size_t i;
-
-	memset(&td->gate, 0, sizeof td->gate);
-	for (i = 0; i < td->nr_pages; i++) {
-		struct tdxc_range page;
-
-		gpa = i * SCENARIO_PAGE;
-		if (!td->is_shared[i] || is_in(gpa, k->st->unshare.keep))
-			continue;
-		page.start = gpa;
-		page.end = gpa + SCENARIO_PAGE;
-		td->stamps[i] = 0;
-		if (!play_set_shared(td, page, false))
-			play_no_memory(k->p);
-	}
 }
 
 /* --- a statement -----------------------------------------------------------
  */
 
 /* To the host a page in flight is private, and to the guest it is shared. */
-static void count_shared(struct kernel *k)
+static void count_shared(struct play_kernel *k)
 {
 	uint64_t i;
 
 	for (i = 0; !k->st->unshare.tracked && i < k->st->unshare.in_flight;
 	     i++)
 		k->td->is_shared[k->in_flight[i] / SCENARIO_PAGE] = 1;
-	k->shared = nr_shared(k, k->ram);
+	k->shared = play_kernel_shared(k, k->ram);
 }
 
-static void end_kernel(struct kernel *k)
+static void end_kernel(struct play_kernel *k)
 {
 	if (!begin_conversions(k) || !close_gate(k))
 		return;
@@ -569,21 +370,22 @@ static void end_kernel(struct kernel *k)
 	if (!k->st->unshare.tracked && !build_tables(k))
 		return;
 	count_shared(k);
-	k->implicit = nr_implicit(k);
+	k->implicit = play_kernel_implicit(k);
 	list_exclusions(k);
-	if (!fine(k, "no TD inside", init_converter(k)) ||
-	    !fine(k, "not set up", init_engine(k)))
+	if (!play_kernel_fine(k, "no TD inside", init_converter(k)) ||
+	    !play_kernel_fine(k, "not set up", init_engine(k)))
 		return;
-	if (!fine(k, "not all became private", tdxc_unshare_run(&k->engine)))
+	if (!play_kernel_fine(k, "not all became private",
+			      tdxc_unshare_run(&k->engine)))
 		return;
-	look(k);
-	next_kernel(k);
+	play_kernel_look(k);
+	play_kernel_next(k);
 }
 
 void play_unshare(struct play *p, const struct scenario_statement *st)
 {
 	struct play_td *td = &p->tds[st->td];
-	struct kernel *k = calloc(1, sizeof *k);
+	struct play_kernel *k = calloc(1, sizeof *k);
 
 	if (k)
 		k->in_flight = calloc(st->unshare.in_flight + 1,
