@@ -54,13 +54,19 @@ static inline uint32_t scan_first_clear(const uint64_t *e, uint64_t mask)
 	return first;
 }
 
-/* The first entry of a whole table whose bit is set. */
-static uint32_t scan_table_set(const uint64_t *table, uint64_t mask)
+static inline uint64_t scan_or32(const uint64_t *e)
 {
-	const uint64_t *e;
+	return (scan_or8(e) | scan_or8(e + 8)) |
+	       (scan_or8(e + 16) | scan_or8(e + 24));
+}
 
-	for (e = table; e != table + TDXC_ENTRIES; e += FOLD) {
-		uint32_t i = (uint32_t)(e - table);
+/* The first entry of [i, end) with the bit set, or where less than FOLD are
+ * left. */
+static inline uint32_t scan_search_set(const uint64_t *table, uint32_t i,
+				       uint32_t end, uint64_t mask)
+{
+	for (; i + FOLD <= end; i += FOLD) {
+		const uint64_t *e = table + i;
 
 		if ((scan_or8(e) & mask) != 0)
 			return i + scan_first_set(e, mask);
@@ -71,23 +77,26 @@ static uint32_t scan_table_set(const uint64_t *table, uint64_t mask)
 		if ((scan_or8(e + 24) & mask) != 0)
 			return i + 24 + scan_first_set(e + 24, mask);
 	}
-	return TDXC_ENTRIES;
+	return i;
 }
 
 /* About where the first entry of [i, end) with the bit set is: there is none
- * before. */
+ * before. Whole tables have a loop of their own, whose end is foreseen. */
 static uint32_t scan_find_set(const uint64_t *table, uint32_t i, uint32_t end,
 			      uint64_t mask)
 {
 	if (i == 0 && end == TDXC_ENTRIES)
-		return scan_table_set(table, mask);
+		return scan_search_set(table, 0, TDXC_ENTRIES, mask);
+	i = scan_search_set(table, i, end, mask);
+	if (end - i >= FOLD || i == end)
+		return i;
+	/* The last of them, some once more. */
+	if (end >= FOLD && (scan_or32(table + end - FOLD) & mask) == 0)
+		return end;
 	for (; i + 8 <= end; i += 8) {
 		if ((scan_or8(table + i) & mask) != 0)
 			return i + scan_first_set(table + i, mask);
 	}
-	/* The last eight, some of them once more. */
-	if (end >= 8 && (scan_or8(table + end - 8) & mask) == 0)
-		return end;
 	return i;
 }
 
@@ -337,6 +346,14 @@ static enum tdxc_scan_event scan_lowest(struct tdxc_scan *s,
 	out->level = TDXC_LEVEL_4K;
 	out->va = scan_va(s->config.levels, s->at);
 	out->shared = tdxc_scan_is_shared(s, out->entry);
+	out->pa = out->entry & TDXC_PTE_PA_MASK & ~s->shared_mask;
+	/* What nearly all of them are, in few steps. */
+	if (out->shared && (out->pa & ~s->pa_mask) == 0 &&
+	    s->config.nr_ram == 0 && found + 1 < TDXC_ENTRIES) {
+		out->bad = TDXC_SCAN_GOOD;
+		s->at++;
+		return TDXC_SCAN_LEAF;
+	}
 	/* It may have changed since it was found. */
 	if (TDXC_UNLIKELY(!scan_wanted(s, out->entry))) {
 		scan_pass(s, TDXC_LEVEL_4K);
