@@ -261,6 +261,15 @@ START_TEST(nothing_old_reaches_the_next_kernels_memory)
 }
 END_TEST
 
+START_TEST(a_td_that_dies_as_its_kernel_ends_is_no_surprise)
+{
+	play_right(MACHINE TD "guest a verify all\nguest a share 2M..3M\n"
+			      "inject fail MEM.PAGE.AUG call 2\n"
+			      "unshare a may-fail\nteardown a\n" TD
+			      "guest a write all\nexpect quarantined >= 0\n");
+}
+END_TEST
+
 START_TEST(a_lost_page_ends_one_td_and_no_other)
 {
 	play_right(NEWER TD "td b memory 16M\nguest a write 2M..4M\n"
@@ -469,6 +478,9 @@ static const struct {
 		    "guest a write all\ncrash a in-flight 1\n",
 	 6, "TD a: no memory for page tables"},
 	{NEWER TD "kexec\nexpect tds = 2\n", 4, "but it is 1"},
+	{MACHINE TD "guest a verify all\nguest a share 2M..3M\n"
+		    "inject fail MEM.PAGE.AUG\nunshare a\n",
+	 6, "TD a is dead: SEAMCALL MEM.PAGE.AUG: 0xc000010000000001"},
 	/* the first thing wrong is what is told */
 	{MACHINE TD "host a promote 2M..4M\nexpect tds = 2\n", 3,
 	 "nothing to do it to"},
@@ -510,6 +522,7 @@ static TCase *right_case(void)
 			    0, 2 * (int)COUNT(ends));
 	tcase_add_test(tc, the_next_kernel_brings_the_module_up_and_runs_a_td);
 	tcase_add_test(tc, a_kernel_ends_with_a_dead_td);
+	tcase_add_test(tc, a_td_that_dies_as_its_kernel_ends_is_no_surprise);
 	tcase_add_loop_test(tc, nothing_old_reaches_the_next_kernels_memory, 0,
 			    (int)COUNT(line_models));
 	return tc;

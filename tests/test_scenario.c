@@ -252,8 +252,8 @@ static const struct refusal refusals[] = {
 	{"td a\nunshare\n", 2, "expected a TD that a td statement made"},
 	{"td a\nunshare b\n", 2, "found \"b\""},
 	{"td a\nunshare a all\n", 2,
-	 "expected keep RANGE, late RANGE, levels 4|5, tracked or in-flight N, "
-	 "found \"all\""},
+	 "expected keep RANGE, late RANGE, levels 4|5, tracked, in-flight N or "
+	 "may-fail, found \"all\""},
 	{"td a\nunshare a keep\n", 2, "expected a range such as 64M..128M"},
 	{"td a\nunshare a late 1..2\n", 2, "found \"1..2\""},
 	{"td a\nunshare a levels 3\n", 2, "from 4 to 5 for levels"},

@@ -409,6 +409,8 @@ void play_handover(struct play *p, const struct scenario_statement *st)
 		tdxc_sim_host_thread_begin(&p->host);
 		play_unshare(p, st);
 		tdxc_sim_host_thread_end(&p->host);
+		play_td_look(p, &p->tds[st->td], st, 1);
+		play_count_quarantined(p);
 		break;
 	case SCENARIO_KEXEC:
 		kexec(&e);

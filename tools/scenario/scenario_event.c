@@ -118,6 +118,10 @@ static int unshare_option(struct scenario_builder *b,
 		st->unshare.tracked = true;
 		return MAP_OK;
 	}
+	if (scenario_word_is(r, "may-fail")) {
+		st->may_fail = true;
+		return MAP_OK;
+	}
 	if (scenario_word_is(r, "in-flight"))
 		return scenario_number(r, "conversions in flight", 1,
 				       SCENARIO_MAX_IN_FLIGHT,
@@ -128,7 +132,7 @@ static int unshare_option(struct scenario_builder *b,
 		return err;
 	}
 	return scenario_unexpected(r, "keep RANGE, late RANGE, levels 4|5, "
-				      "tracked or in-flight N");
+				      "tracked, in-flight N or may-fail");
 }
 
 /* The name of a TD is the current word's or the next one's. */
