@@ -158,7 +158,7 @@ def test_kernels():
                  'td a memory 16M\nguest a share 2M..4M\nunshare a\nkexec\n'
                  'td a memory 16M\nguest a write 2M..4M\ncrash\n')
     out = judge('kernels', run('run', name, '--json'))
-    for leaf, calls in ('SYS.INIT', 2), ('SYS.DISABLE', 2), ('MNG.CREATE', 2):
+    for leaf, calls in ('SYS.INIT', 2), ('SYS.LP.INIT', 8), ('MNG.CREATE', 2):
         check(f'kernels: {leaf}', out['seamcalls'][leaf] == calls,
               out['seamcalls'])
     check('kernels: bytes', out['bytes_verified'] >= 2 << 20, out)

@@ -5,8 +5,7 @@
  */
 #include "play_impl.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <sched.h>
 #include <tdxcore/handover.h>
 
 #define ROUNDS	100000u
@@ -20,7 +19,9 @@ struct ending {
 	struct tdxc_handover h;
 	uint64_t samples[SAMPLES]; /* pages that TDs had */
 	size_t nr_samples;
-	uint64_t waits; /* reports that nothing was achieved */
+	uint64_t waits;	 /* reports that nothing was achieved */
+	bool standing;	 /* on the CPU that hands over */
+	uint32_t inside; /* guests, in the middle of their work */
 };
 
 static void wrong(struct ending *e, const char *what, uint64_t n)
@@ -158,10 +159,12 @@ static int obey(struct ending *e, struct tdxc_handover_todo todo)
 	case TDXC_HANDOVER_STOP_TDS:
 		return tdxc_handover_stopped(&e->h, nr_running(e->p));
 	case TDXC_HANDOVER_DISABLE:
-		tdxc_sim_host_take_this_lp(&e->p->host, todo.cpu);
+		if (!e->standing)
+			tdxc_sim_host_take_this_lp(&e->p->host, todo.cpu);
 		err = tdxc_handover_disable(&e->h, &e->p->cpus[todo.cpu],
 					    &diag);
-		tdxc_sim_host_drop_lp(&e->p->host);
+		if (!e->standing)
+			tdxc_sim_host_drop_lp(&e->p->host);
 		return err;
 	case TDXC_HANDOVER_FLUSH:
 		return tdxc_handover_flushed(&e->h, play_flush(e->p, todo.cpu));
@@ -334,6 +337,52 @@ static void kexec(struct ending *e)
 /* --- crash -----------------------------------------------------------------
  */
 
+static bool is_inside(const struct play_td *td)
+{
+	return __atomic_load_n(&td->vm->vcpus[0].sequence, __ATOMIC_SEQ_CST) %
+		       2 ==
+	       1;
+}
+
+/* A vCPU of each TD is in its guest, as long as there are CPUs beside the one
+ * that crashes. */
+static void let_guests_in(struct ending *e)
+{
+	static const struct tdxc_sim_guest_op work[] = {
+		{.code = TDXC_SIM_GUEST_SPIN, .value = 1000},
+		{.code = TDXC_SIM_GUEST_LOOP},
+	};
+	struct play *p = e->p;
+	uint32_t cpus = 0;
+	uint32_t i;
+
+	for (i = 0; i < p->s->machine.cpus; i++)
+		cpus += p->host.bringup.cpus[i].online;
+	for (i = 0; i < p->s->nr_tds && e->inside + 1 < cpus; i++) {
+		struct play_td *td = &p->tds[i];
+
+		if (!play_td_lives(td) ||
+		    tdxc_sim_vmm_start(td->vm, 0, work, 2) != TDXC_OK)
+			continue;
+		while (!is_inside(td) &&
+		       tdxc_load_acquire(&td->vm->vcpus[0].running) != 0)
+			(void)sched_yield();
+		e->inside++;
+	}
+}
+
+static void stop_guests(struct play *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->s->nr_tds; i++) {
+		if (!p->tds[i].vm)
+			continue;
+		tdxc_sim_vmm_stop(p->tds[i].vm, 0);
+		(void)tdxc_sim_vmm_join(p->tds[i].vm, 0);
+	}
+}
+
 /* A CPU that an NMI stopped does what the table says. */
 static void stop_others(struct ending *e)
 {
@@ -344,6 +393,7 @@ static void stop_others(struct ending *e)
 	for (i = 0; i < p->s->machine.cpus; i++) {
 		if (i == e->h.config.executing)
 			continue;
+		mark(p, i);
 		if (tdxc_coherence_decide(
 			    &p->coherence, TDXC_COHERENCE_CRASH_REMOTE,
 			    e->h.state, tdxc_coherence_reasons(&p->cpus[i]),
@@ -377,12 +427,17 @@ static void crash(struct ending *e)
 		return;
 	tdxc_sim_host_thread_begin(&p->host);
 	calls = tdxc_sim_port_calls(&p->host.port, TDXC_SYS_DISABLE);
+	tdxc_sim_host_take_this_lp(&p->host, first_online(p));
+	e->standing = true;
+	let_guests_in(e);
 	if (!run(e, TDXC_HANDOVER_CRASH))
 		wrong(e, "the crash has no end, at step", e->h.step);
+	stop_guests(p);
+	tdxc_sim_host_drop_lp(&p->host);
 	stop_others(e);
 	calls = tdxc_sim_port_calls(&p->host.port, TDXC_SYS_DISABLE) - calls;
-	if (e->waits != 0 ||
-	    (p->nr_rules == 0 && calls != p->s->machine.dynamic_pamt))
+	if (e->waits != 0 || (p->nr_rules == 0 && e->inside == 0 &&
+			      calls != p->s->machine.dynamic_pamt))
 		wrong(e, "the crash waited: calls to disable the module",
 		      calls);
 	p->ended = true;
