@@ -34,6 +34,7 @@
 #define TABLE	   0x0000000000000063ull
 #define DIRECT_MAP 0xFFFF888000000000ull
 #define ATTEMPTS   400u
+#define LEAST	   60u
 
 static uint64_t gibs = 64;
 static uint64_t *tables;
@@ -157,6 +158,23 @@ static uint64_t read_all(void)
 	return sum[0];
 }
 
+/* The same with general registers only, all that kernels have at hand. */
+static uint64_t read_words(void)
+{
+	uint64_t all = 0;
+	uint64_t i;
+
+	for (i = 0; i < nr_leaves; i += 8) {
+		const uint64_t *e = leaves + i;
+		uint64_t some = ((e[0] | e[1]) | (e[2] | e[3])) |
+				((e[4] | e[5]) | (e[6] | e[7]));
+
+		__asm__ volatile("" : "+r"(some));
+		all |= some;
+	}
+	return all;
+}
+
 /* A lookup from the root for each page, one after the other. */
 static uint64_t look_up_all(void)
 {
@@ -274,6 +292,7 @@ static uint64_t unshare_all(void)
 struct figures {
 	uint64_t scan_ns;
 	uint64_t read_ns;
+	uint64_t words_ns;
 	uint64_t lookup_ns;
 	double bandwidth_share;
 	double speed_up;
@@ -298,10 +317,11 @@ static void contest_4k(struct figures *f)
 	map_guest(1);
 	for (i = 0; i < ATTEMPTS; i++) {
 		keep_least(&f->read_ns, once(read_all, &answer));
+		keep_least(&f->words_ns, once(read_words, &answer));
 		keep_least(&f->scan_ns, once(scan_all, &answer));
 		must(answer == nr_shared, "not all that is shared was found");
 		f->bandwidth_share = ratio(f->read_ns, f->scan_ns);
-		if (i >= 5 && f->bandwidth_share >= 0.9)
+		if (i >= LEAST && f->bandwidth_share >= 0.9)
 			break;
 	}
 	for (i = 0; i < 3; i++)
@@ -344,8 +364,10 @@ static void print_text(const struct figures *f)
 	printf("scan_4k   %9.3f ms  sequential read %.3f ms (%.1f GB/s)\n",
 	       (double)f->scan_ns / 1e6, (double)f->read_ns / 1e6,
 	       (double)nr_leaves * 8 / (double)f->read_ns);
-	printf("          %9.3f     of the bandwidth, wanted 0.85\n",
-	       f->bandwidth_share);
+	printf("          %9.3f     of the bandwidth, wanted 0.85; %.3f of "
+	       "what "
+	       "64-bit reads reach\n",
+	       f->bandwidth_share, ratio(f->words_ns, f->scan_ns));
 	printf("          %9.1f     times a lookup per address (%.3f ms), "
 	       "wanted 12\n",
 	       f->speed_up, (double)f->lookup_ns / 1e6);
@@ -361,15 +383,16 @@ static void print_text(const struct figures *f)
 static void print_json(const struct figures *f)
 {
 	printf("{\"gibs\": %llu, \"scan_4k_ns\": %llu, \"read_ns\": %llu, "
+	       "\"read_words_ns\": %llu, "
 	       "\"lookup_ns\": %llu, \"bandwidth_share\": %.4f, "
 	       "\"speed_up\": %.3f, \"scan_2m_ns\": %llu, "
 	       "\"scan_1g_ns\": %llu, \"unshare_ns\": %llu, "
 	       "\"shared_ranges\": %llu, \"hypercalls\": %llu, "
 	       "\"flushes\": %llu}\n",
 	       (unsigned long long)gibs, (unsigned long long)f->scan_ns,
-	       (unsigned long long)f->read_ns, (unsigned long long)f->lookup_ns,
-	       f->bandwidth_share, f->speed_up,
-	       (unsigned long long)f->scan_2m_ns,
+	       (unsigned long long)f->read_ns, (unsigned long long)f->words_ns,
+	       (unsigned long long)f->lookup_ns, f->bandwidth_share,
+	       f->speed_up, (unsigned long long)f->scan_2m_ns,
 	       (unsigned long long)f->scan_1g_ns,
 	       (unsigned long long)f->unshare_ns, (unsigned long long)f->ranges,
 	       (unsigned long long)f->converts, (unsigned long long)f->flushes);
