@@ -20,6 +20,7 @@
 /* A line each: whoever adds one touches no other. */
 /* clang-format off */
 static const struct tdxc_selftest *const groups[] = {
+	tdxc_selftest_core,
 	tdxc_selftest_primitives,
 	tdxc_selftest_memory,
 	tdxc_selftest_machine,
