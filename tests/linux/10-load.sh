@@ -28,6 +28,7 @@ nobody_holds_it() {
 
 leaves_nothing() {
 	! is_loaded && [ ! -e "$SYS" ] && [ ! -e "$DEBUG" ] &&
+		[ ! -e "$FOLDER" ] &&
 		! grep tdxcore /proc/vmallocinfo && ! grep tdxc /proc/kallsyms
 }
 

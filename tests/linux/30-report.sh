@@ -48,6 +48,28 @@ read_at_once() {
 	! grep -x bad /tmp/read.?
 }
 
+shows() {
+	cat "$FOLDER/$1"
+	grep -q -x "$2" "$FOLDER/$1"
+}
+
+has_no_version() {
+	[ -e "$FOLDER/module_version" ] && ! cat "$FOLDER/module_version"
+}
+
+same_reason_in_both() {
+	check=$(cut -d : -f 1 <"$FOLDER/reason")
+	echo "reason: $check"
+	grep "^fail  *$check " "$DEBUG/preconditions"
+}
+
+only_root_writes() {
+	for file in "$FOLDER"/*; do
+		echo "$file $(stat -c %a "$file")"
+		[ "$(stat -c %a "$file")" = 444 ] || return
+	done
+}
+
 memory_stays_free() {
 	for state in /sys/devices/system/memory/memory*/state; do
 		grep -x online "$state" || return
@@ -63,4 +85,10 @@ check "only root reads them" only_root_reads
 check "counters do not move by themselves" counts_are_stable
 check "four CPUs read the reports at once" read_at_once
 check "no memory was taken away" memory_stays_free
+check "sysfs says that the machine cannot be used" shows usable 0
+check "sysfs names a reason that the report has, too" same_reason_in_both
+check "sysfs says that nothing was started" shows state 'off (.*)'
+check "no PAMT is in use" shows pamt_bytes 0
+check "a module that is not there has no version" has_no_version
+check "nobody writes to sysfs" only_root_writes
 plan

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """The kernel module in real kernels: build, boot in QEMU, run scripts, judge.
 
-    run.py [--kernel NAME] [--json] [--soak] [--debug]
+    run.py [--kernel NAME] [--json] [--soak] [--debug] [--only SCRIPT]
     run.py --selftest
 
 Everything is built and kept below build/linux. The last line is `N passed, N
@@ -11,6 +11,7 @@ object, and the rest goes to standard error.
 """
 import argparse
 import glob
+import gzip
 import json
 import os
 import re
@@ -25,6 +26,7 @@ import verdict
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
+TOOL = os.path.join(TREE, "build/dev/tools/tdxcore")
 BUILD = os.path.join(TREE, "build/linux")
 sys.path.insert(0, os.path.join(TREE, "tests/abi"))
 # pylint: disable-next=wrong-import-position
@@ -94,7 +96,24 @@ def keep_files(output, folder):
     return paths
 
 
-def try_kernel(kernel, environment, timeout, scripts="*", memory="1G"):
+def replay(path):
+    """Whether a recorded trace replays: a result."""
+    name = f"replay: {os.path.basename(path)[:-3]}"
+    try:
+        with gzip.open(path) as packed, open(path[:-3], "wb") as file:
+            file.write(packed.read())
+    except (OSError, EOFError) as error:
+        return verdict.outcome(name, [f"came back damaged: {error}"])
+    done = subprocess.run([TOOL, "replay", path[:-3]], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL)
+    lines = done.stdout.splitlines() or ["no output"]
+    good = done.returncode == 0 and re.fullmatch(
+        r"[1-9]\d* calls, 0 mismatches", lines[-1])
+    return verdict.outcome(name, [] if good else lines[-20:])
+
+
+def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
     """Build for a kernel, boot it, judge: results."""
     folder = os.path.join(BUILD, kernel.release)
     module, results = build_module(kernel, os.path.join(folder, "tree"))
@@ -103,10 +122,10 @@ def try_kernel(kernel, environment, timeout, scripts="*", memory="1G"):
     paths = sorted(glob.glob(os.path.join(HERE, scripts + ".sh")))
     guest = boot.boot(kernel, module, paths, folder, environment,
                       timeout, memory)
-    keep_files(guest.output, os.path.join(folder, "files"))
     results += verdict.judge_scripts(guest.output, map(script_name, paths))
-    results += verdict.judge_log(guest.log, guest.ended)
-    return results
+    results += [replay(path) for path in keep_files(
+        guest.output, os.path.join(folder, "files"))]
+    return results + verdict.judge_log(guest.log, guest.ended)
 
 
 def report(name, results, seconds, as_json):
@@ -141,6 +160,8 @@ def parse():
                         help="1000 cycles and 10 minutes of stress")
     parser.add_argument("--debug", action="store_true",
                         help="kernels that look for faults, built here")
+    parser.add_argument("--only", default="*", metavar="SCRIPT",
+                        help="one of tests/linux/*.sh: 10-load")
     parser.add_argument("--selftest", action="store_true")
     return parser.parse_args()
 
@@ -152,7 +173,8 @@ def run(args):
     if args.debug:
         results = []
         for kernel in debug.prepare(BUILD):
-            found = try_kernel(kernel, DEBUG, TIMEOUTS["debug"], memory="2G")
+            found = try_kernel(kernel, DEBUG, TIMEOUTS["debug"], args.only,
+                               memory="2G")
             for result in found:
                 result.name = f"{kernel.release}: {result.name}"
             results += found
@@ -160,7 +182,7 @@ def run(args):
     kernel = kernels.prepare(args.kernel, BUILD)
     return kernel.release, try_kernel(
         kernel, LONG if args.soak else BRIEF,
-        TIMEOUTS["long" if args.soak else "brief"])
+        TIMEOUTS["long" if args.soak else "brief"], args.only)
 
 
 def main():
