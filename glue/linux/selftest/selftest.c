@@ -26,6 +26,7 @@ static const struct tdxc_selftest *const groups[] = {
 	tdxc_selftest_machine,
 	tdxc_selftest_mmu,
 	tdxc_selftest_guest,
+	tdxc_selftest_trace,
 	tdxc_selftest_sim,
 	tdxc_selftest_bringup,
 };

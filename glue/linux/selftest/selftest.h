@@ -72,6 +72,7 @@ extern const struct tdxc_selftest tdxc_selftest_memory[];
 extern const struct tdxc_selftest tdxc_selftest_machine[];
 extern const struct tdxc_selftest tdxc_selftest_mmu[];
 extern const struct tdxc_selftest tdxc_selftest_guest[];
+extern const struct tdxc_selftest tdxc_selftest_trace[];
 extern const struct tdxc_selftest tdxc_selftest_sim[];
 extern const struct tdxc_selftest tdxc_selftest_bringup[];
 
