@@ -426,7 +426,7 @@ int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b)
 			tdxc_err_name(err), diag.status);
 	cpuhp_remove_state(b->hotplug_state);
 	owner = NULL;
-	b->started = false;
+	tdxc_linux_publish(b, false);
 	memory_free(b);
 	vmx_put(b);
 	return err;
@@ -461,7 +461,7 @@ int tdxc_linux_bringup_start(struct tdxc_linux_bringup *b,
 	if (err)
 		(void)tdxc_linux_bringup_stop(b);
 	else
-		b->started = true;
+		tdxc_linux_publish(b, true);
 	return err;
 no_cpus:
 	owner = NULL;

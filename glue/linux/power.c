@@ -8,6 +8,7 @@
 #include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/suspend.h>
 
 #include "bringup.h"
@@ -15,6 +16,17 @@
 #include "power.h"
 #include "tdxc_linux.h"
 #include "trace.h"
+
+/* Not the bring-up's mutex: who brings memory online holds locks that a
+ * bring-up needs. */
+static DEFINE_RWLOCK(published);
+
+void tdxc_linux_publish(struct tdxc_linux_bringup *b, bool started)
+{
+	write_lock(&published);
+	b->started = started;
+	write_unlock(&published);
+}
 
 void tdxc_linux_hotplug_state(struct tdxc_hotplug_state *state)
 {
@@ -46,9 +58,13 @@ static bool is_refused(enum tdxc_hotplug_event event, struct tdxc_range range)
 	struct tdxc_hotplug_verdict verdict;
 	struct tdxc_hotplug_state state;
 	struct tdxc_range first;
+	int err;
 
+	read_lock(&published);
 	tdxc_linux_hotplug_state(&state);
-	if (tdxc_hotplug_judge(&state, event, &range, &first, 1, &verdict))
+	err = tdxc_hotplug_judge(&state, event, &range, &first, 1, &verdict);
+	read_unlock(&published);
+	if (err)
 		return false;
 	trace_tdxcore_hotplug(event, range.start, range.end, verdict.answer,
 			      verdict.reason);
