@@ -7,15 +7,17 @@
  * The library runs nothing by itself: tdxc_handover_next() says what to do and
  * on which CPU, the port does it and reports. So a port is a loop:
  *
- * | step     | what the port does                     | and reports by |
- * |----------|----------------------------------------|------------------------|
- * | STOP_TDS | keep vCPUs from entering, count those  |
- * tdxc_handover_stopped()| |          | that are still in a TD | | | DISABLE  |
- * nothing but the call, on todo.cpu      | tdxc_handover_disable()| | FLUSH |
- * on todo.cpu: tdxc_coherence_flush_     | tdxc_handover_flushed()| | |
- * begin(), todo.action, flush_end()      |                        | | GO | stop
- * the other CPUs, hand over         |                        | | BLOCKED  |
- * give up: a TD still runs               |                        |
+ * | step     | what the port does               | and reports by          |
+ * |----------|----------------------------------|-------------------------|
+ * | STOP_TDS | keep vCPUs from entering, count  | tdxc_handover_stopped() |
+ * |          | those that are still in a TD     |                         |
+ * | DISABLE  | nothing but the call, on the CPU | tdxc_handover_disable() |
+ * |          | todo.cpu                         |                         |
+ * | FLUSH    | on todo.cpu: flush_begin(), then | tdxc_handover_flushed() |
+ * |          | todo.action, then flush_end() of |                         |
+ * |          | coherence.h                      |                         |
+ * | GO       | stop the other CPUs, hand over   |                         |
+ * | BLOCKED  | give up: a TD still runs         |                         |
  *
  * Flushing here, in the shutdown hook, keeps WBINVD, which takes milliseconds,
  * out of the path on which CPUs are stopped, where an impatient NMI may cut it
@@ -25,8 +27,9 @@
  *
  * Every step is bounded: a report that nothing was achieved may come `limit`
  * times, then the sequence goes on or is BLOCKED, as documented. A crash never
- * waits: it tries to disable the module once, flushes on the CPU it is on, and
- * goes; the others were stopped by NMI, and flush there if the table says so.
+ * waits: it tries to disable the module once, as often as the module's limits
+ * repeat a busy call, flushes on the CPU it is on, and goes; the others were
+ * stopped by NMI, and flush there if the table says so.
  *
  * An object is used by one CPU at a time. A crash in the middle of an orderly
  * end takes an object of its own.

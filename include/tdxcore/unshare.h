@@ -9,15 +9,14 @@
  * interrupts off, tdxc_unshare_run() walks the direct map, or goes through a
  * set that was fed all along (tracker.h):
  *
- * | step | for each                | what |
- * |------|-------------------------|-------------------------------------------|
- * | 1    | shared leaf             | take its address, then clear the entry: a
- * | |      |                         | stray access would make the page shared
- * | |      |                         | again | | 2    | batch of ranges | flush
- * the TLB (policy early)              | | 3    | range, as far as leaves |
- * convert: one call for the whole range, or | |      | are contiguous | one for
- * each max_chunk of it              | | 4    | pass                    | flush
- * the TLB (policy late)               |
+ * | step | for each        | what                                            |
+ * |------|-----------------|-------------------------------------------------|
+ * | 1    | shared leaf     | take its address, then clear the entry: a stray |
+ * |      |                 | access would make the page shared again         |
+ * | 2    | batch of ranges | flush the TLB (policy early)                    |
+ * | 3    | range of leaves | convert: one call for all of it, or one for     |
+ * |      |                 | each max_chunk                                  |
+ * | 4    | pass            | flush the TLB (policy late)                     |
  *
  * A failure is listed with its stage and the rest goes on. Entries of pages
  * that failed stay cleared.

@@ -4,15 +4,15 @@
  * @brief Runtime update: another TDX module takes over while TDs stay in
  *        memory.
  *
- * | phase   | function                  | runs on             | SEAMCALL     |
- * |---------|---------------------------|---------------------|--------------|
- * |         | tdxc_update_begin()       | a CPU               | SYS.SHUTDOWN |
- * | INSTALL | tdxc_update_install()     | every CPU, serially | SEAMLDR.INSTALL
- * | | CPUS    | tdxc_update_cpu_init()    | every CPU           | SYS.INIT,
- * LP.INIT | | RUN     | tdxc_update_finish()      | a CPU               |
- * SYS.UPDATE   | | READ    | tdxc_update_finish()      | a CPU               |
- * SYS.RD       | | DONE    |                           |                     |
- * |
+ * | phase   | function               | runs on             | SEAMCALL        |
+ * |---------|------------------------|---------------------|-----------------|
+ * |         | tdxc_update_begin()    | a CPU               | SYS.SHUTDOWN    |
+ * | INSTALL | tdxc_update_install()  | every CPU, serially | SEAMLDR.INSTALL |
+ * | CPUS    | tdxc_update_cpu_init() | every CPU           | SYS.INIT        |
+ * |         |                        |                     | SYS.LP.INIT     |
+ * | RUN     | tdxc_update_finish()   | a CPU               | SYS.UPDATE      |
+ * | READ    | tdxc_update_finish()   | a CPU               | SYS.RD          |
+ * | DONE    |                        |                     |                 |
  *
  * tdxc_update_next() says what comes next and on which CPU. SYS.CONFIG, keys
  * and TDMRs are not done again: the new module finds them in the hand-off data
