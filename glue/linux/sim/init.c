@@ -105,8 +105,10 @@ static int bring_up(void)
 		return err;
 	}
 	err = tdxc_ksim_host_up(resident);
-	if (!err)
+	if (!err) {
+		tdxc_ksim_machine_let_go(&resident->machine);
 		return 0;
+	}
 	pr_err("tdxcore: the simulated module did not come up: %d\n", err);
 	tdxc_ksim_host_destroy(resident);
 	resident = NULL;
@@ -134,7 +136,8 @@ int tdxc_ksim_init(void)
 	return err;
 }
 
-static void take_down(void)
+/* On a processor of the module: it is called for the last time. */
+static int take_down(void *arg)
 {
 	struct tdxc_sim_violation wrong;
 	u64 left;
@@ -144,6 +147,7 @@ static void take_down(void)
 	left = tdxc_ksim_host_destroy(resident);
 	WARN(left != 0, "tdxcore: %llu pages of the machine are left\n", left);
 	resident = NULL;
+	return 0;
 }
 
 void tdxc_ksim_exit(void)
@@ -153,7 +157,7 @@ void tdxc_ksim_exit(void)
 	debugfs_remove(stress_file);
 	stress_file = NULL;
 	tdxc_ksim_tests_exit();
-	take_down();
+	tdxc_ksim_on_lp(resident, 0, take_down, NULL);
 	cpuhp_remove_state_nocalls(hotplug_state);
 }
 

@@ -187,18 +187,28 @@ static const struct tdxc_sim_ops ops = {
 
 /* --- power on ------------------------------------------------------------- */
 
+/* None of them goes until tdxc_ksim_machine_let_go(). */
 static void find_cpus(struct tdxc_ksim_machine *machine)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
-		if (machine->nr_lps == TDXC_SIM_MAX_LPS)
-			break;
+	cpus_read_lock();
+	tdxc_ksim_hold_cpus();
+	machine->holds_cpus = true;
+	for (cpu = cpumask_first(cpu_online_mask);
+	     cpu < (int)nr_cpu_ids && machine->nr_lps < TDXC_SIM_MAX_LPS;
+	     cpu = cpumask_next(cpu, cpu_online_mask)) {
 		machine->cpu_of[machine->nr_lps++] = cpu;
 		machine->lp_of[cpu] = machine->nr_lps;
 	}
 	cpus_read_unlock();
+}
+
+void tdxc_ksim_machine_let_go(struct tdxc_ksim_machine *machine)
+{
+	if (machine->holds_cpus)
+		tdxc_ksim_release_cpus();
+	machine->holds_cpus = false;
 }
 
 static void describe(struct tdxc_ksim_machine *machine,
@@ -277,7 +287,7 @@ int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 void tdxc_ksim_machine_fini(struct tdxc_ksim_machine *machine)
 {
 	free_memory(machine);
-	tdxc_ksim_release_cpus();
+	tdxc_ksim_machine_let_go(machine);
 	if (machine->sha384)
 		crypto_free_shash(machine->sha384);
 	machine->sha384 = NULL;

@@ -44,6 +44,7 @@ struct tdxc_ksim_machine {
 	atomic64_t scrapped; /* times it was needed: 0, or nothing is right */
 	atomic64_t nr_pages;
 	struct crypto_shash *sha384;
+	bool holds_cpus;
 	u32 nr_lps;
 	int cpu_of[TDXC_SIM_MAX_LPS];
 	u32 lp_of[NR_CPUS]; /* + 1; 0: the module knows no such processor */
@@ -60,6 +61,8 @@ struct tdxc_ksim_machine {
 int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 			   const struct tdxc_ksim_machine_config *config);
 void tdxc_ksim_machine_fini(struct tdxc_ksim_machine *machine);
+/* Its CPUs may go offline: it is not called before they are back. */
+void tdxc_ksim_machine_let_go(struct tdxc_ksim_machine *machine);
 /* For the core. */
 struct tdxc_seamcall_port
 tdxc_ksim_machine_port(struct tdxc_ksim_machine *machine);
@@ -325,7 +328,7 @@ u64 tdxc_ksim_pattern(u64 gpa);
 
 /* The parameter. */
 bool tdxc_ksim_is_on(void);
-/* While a machine exists, no CPU goes offline. */
+/* While a machine holds them, no CPU goes offline. */
 void tdxc_ksim_hold_cpus(void);
 void tdxc_ksim_release_cpus(void);
 int tdxc_ksim_init(void);
