@@ -12,12 +12,25 @@ static uint64_t now_ns(void *ctx)
 	return ktime_get_mono_fast_ns();
 }
 
+static void sleep_a_moment(void *ctx)
+{
+	usleep_range(1, 10);
+}
+
 static void wait_a_moment(void *ctx)
 {
 	udelay(1);
 }
 
+/* For who may sleep: with one CPU, a conversion under way needs it to end. */
 const struct tdxc_gate_ops tdxc_linux_gate_ops = {
+	.abi = TDXC_ABI,
+	.now_ns = now_ns,
+	.pause = sleep_a_moment,
+};
+
+/* For who may not. */
+const struct tdxc_gate_ops tdxc_linux_gate_ops_atomic = {
 	.abi = TDXC_ABI,
 	.now_ns = now_ns,
 	.pause = wait_a_moment,

@@ -101,7 +101,8 @@ void tdxc_linux_walk_end(struct tdxc_scan_config *config);
 
 /* --- guest.c -------------------------------------------------------------- */
 
-extern const struct tdxc_gate_ops tdxc_linux_gate_ops;
+extern const struct tdxc_gate_ops tdxc_linux_gate_ops; /* may sleep */
+extern const struct tdxc_gate_ops tdxc_linux_gate_ops_atomic;
 /* ctx: a struct tdxc_unshare_tdx */
 extern const struct tdxc_unshare_ops tdxc_linux_unshare_ops;
 

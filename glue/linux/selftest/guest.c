@@ -4,6 +4,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #include "../tdxc_linux.h"
@@ -35,10 +36,10 @@ static enum tdxc_selftest_result closes_when_drained(char *why)
 	return TDXC_SELFTEST_OK;
 }
 
-static enum tdxc_selftest_result gives_up_in_time(char *why)
+static enum tdxc_selftest_result gives_up(char *why,
+					  const struct tdxc_gate_ops *ops)
 {
-	struct tdxc_gate_wait wait = {&tdxc_linux_gate_ops, NULL, 3000000,
-				      U64_MAX};
+	struct tdxc_gate_wait wait = {ops, NULL, 3000000, U64_MAX};
 	struct tdxc_gate_report report;
 	struct tdxc_gate gate = {};
 
@@ -48,6 +49,21 @@ static enum tdxc_selftest_result gives_up_in_time(char *why)
 	TDXC_EXPECT_EQ(report.in_flight, 1);
 	TDXC_EXPECT(report.waited_ns >= 3000000);
 	return TDXC_SELFTEST_OK;
+}
+
+static enum tdxc_selftest_result gives_up_in_time(char *why)
+{
+	return gives_up(why, &tdxc_linux_gate_ops);
+}
+
+static enum tdxc_selftest_result gives_up_awake(char *why)
+{
+	enum tdxc_selftest_result result;
+
+	preempt_disable();
+	result = gives_up(why, &tdxc_linux_gate_ops_atomic);
+	preempt_enable();
+	return result;
 }
 
 struct converting {
@@ -116,6 +132,7 @@ const struct tdxc_selftest tdxc_selftest_guest[] = {
 	{"gate: the clock runs forward", clock_runs},
 	{"gate: closed once drained, and opened again", closes_when_drained},
 	{"gate: the closer gives up in time", gives_up_in_time},
+	{"gate: so does one that may not sleep", gives_up_awake},
 	{"gate: the closer waits for a conversion of another thread",
 	 waits_for_others},
 	{"convert: outside a TD a TDCALL traps, nothing else",
