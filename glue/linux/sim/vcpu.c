@@ -5,6 +5,7 @@
  * Preemption is off from before the entry until after the exit, as a CPU in a
  * guest is not taken away from it. A guest that is wanted elsewhere leaves.
  */
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -262,7 +263,11 @@ static void run(struct tdxc_ksim_vcpu *v)
 		futile = v->err == TDXC_OK ? 0 : futile + 1;
 		if (v->err != TDXC_OK && !tdxc_ksim_worth_trying(v->err))
 			return;
-		cond_resched();
+		/* entry is held for somebody who may need this CPU */
+		if (futile > 1000)
+			usleep_range(20, 100);
+		else
+			cond_resched();
 	}
 	/* a stop is no failure of what it interrupted */
 	if (is_over(v))

@@ -10,6 +10,7 @@
 
 #define REGION	 512u /* frames of 2 MiB */
 #define PATIENCE 100000u
+#define HASTE	 32u /* attempts before one waits for its turn */
 
 /* --- backing -------------------------------------------------------------- */
 
@@ -214,6 +215,18 @@ static int resolve_once(struct tdxc_ksim_vm *vm, u64 gfn, u32 level, u64 source)
 	return err;
 }
 
+/* Where invalidations never cease, one of them has to wait. */
+static int resolve_in_turn(struct tdxc_ksim_vm *vm, u64 gfn, u32 level,
+			   u64 source)
+{
+	int err;
+
+	mutex_lock(&vm->change_lock);
+	err = resolve_once(vm, gfn, level, source);
+	mutex_unlock(&vm->change_lock);
+	return err;
+}
+
 int tdxc_ksim_vm_fault(struct tdxc_ksim_vm *vm, u64 gfn, u32 level, u64 source)
 {
 	int err = TDXC_E_AGAIN;
@@ -223,7 +236,10 @@ int tdxc_ksim_vm_fault(struct tdxc_ksim_vm *vm, u64 gfn, u32 level, u64 source)
 	     tries++) {
 		if (tdxc_load_acquire(&vm->dead) != 0)
 			return TDXC_E_IO;
-		err = resolve_once(vm, gfn, level, source);
+		if (tries % HASTE != HASTE - 1)
+			err = resolve_once(vm, gfn, level, source);
+		else
+			err = resolve_in_turn(vm, gfn, level, source);
 		if (tdxc_ksim_worth_trying(err))
 			cond_resched();
 	}
