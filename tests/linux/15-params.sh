@@ -30,7 +30,7 @@ describes() {
 	strings "$KO" | grep "^parm=$1:."
 }
 
-for name in use_tdx dynamic_pamt bench; do
+for name in use_tdx dynamic_pamt bench sim record; do
 	check "$name=on" loads_with $name on Y
 	check "$name=off" loads_with $name off N
 	check "$name=perhaps is refused" refuses $name=perhaps

@@ -3,7 +3,6 @@
 # sim=on: the software module, brought up when the module is loaded and audited
 # when it goes: a violation is a warning in the log, which fails the run.
 . /tap
-has_parameter sim || skip_all "no sim"
 
 stress_says() {
 	echo 2 >"$DEBUG/stress" && cat "$DEBUG/stress" &&
