@@ -30,7 +30,8 @@ void tdxc_unshare_leave_(struct tdxc_unshare *u,
 	if (last != NULL && unshare_joins(last, left)) {
 		last->pa.end = left->pa.end;
 		last->va = 0;
-	} else if (u->nr_left == u->config.left_room) {
+	} else if (u->config.left == NULL ||
+		   u->nr_left == u->config.left_room) {
 		u->result.lost++;
 	} else {
 		u->config.left[u->nr_left++] = *left;

@@ -269,7 +269,7 @@ struct list {
 #define ID_NON_ARCH   (1ull << 63)
 #define ID_LAST_FIELD (1ull << 38)
 
-static void list_add(struct list *list, uint64_t id, uint64_t value)
+static void list_put(struct list *list, uint64_t id, uint64_t value)
 {
 	if (list->nr_sequences != 0 &&
 	    ((id ^ list->next) & ~ID_NON_ARCH) == 0) {
@@ -292,7 +292,7 @@ static void list_fill(const struct tdxc_sim_module *m, struct list *list,
 		const struct tdxc_sim_field *f = &table[field];
 
 		for (; element < f->count; element++)
-			list_add(list, f->id + element,
+			list_put(list, f->id + element,
 				 sys_value(m, f->get, element));
 	}
 }
