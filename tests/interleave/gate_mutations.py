@@ -8,11 +8,7 @@ As mutations.py: textual replacements in a copy of the source, the scenarios
 whose names begin so, and the properties (gate_scenarios.c) of which one must
 fail.
 """
-import os
-import re
-import shutil
-import subprocess
-import sys
+import mutant
 
 FLAGS = ["-std=c11", "-O1", "-D_POSIX_C_SOURCE=200809L",
          "-Itests/interleave/env", "-Iinclude", "-Ilibtdxcore"]
@@ -20,8 +16,6 @@ SOURCES = ("tests/interleave/explore.c", "tests/interleave/gate_scenarios.c",
            "libtdxcore/convert.c", "libtdxcore/convert_map.c",
            "libtdxcore/convert_page.c", "libtdxcore/seamcall.c",
            "libtdxcore/status.c", "libtdxcore/err.c")
-FAILED = re.compile(r"^FAIL (.*): \d+ schedules.*?longest \d+, ([^:]+): (.*)$",
-                    re.MULTILINE)
 
 BEGIN = """\
 		if (tdxc_try_cmpxchg(&gate->word, &old, old + 1))
@@ -92,70 +86,5 @@ MUTATIONS = (
      "a crash and an opening", ("G-RACED", "G-OPEN", "G-COUNT")),
 )
 
-
-def run(command, **more):
-    """Run a command; return (exit code, output)."""
-    done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False,
-                          **more)
-    return done.returncode, done.stdout
-
-
-def mutated(text, replacements):
-    """The source with its replacements; None if one does not fit."""
-    for old, new in replacements:
-        if text.count(old) != 1:
-            return None
-        text = text.replace(old, new)
-    return text
-
-
-def try_one(tree, folder, compiler, mutation):
-    """Build and run a mutation; return (noticed, remark)."""
-    _, replacements, scenarios, expected = mutation
-    with open(os.path.join(tree, "libtdxcore/gate.c"),
-              encoding="utf-8") as file:
-        text = mutated(file.read(), replacements)
-    if text is None:
-        return False, "its text is not there, or more than once"
-    source = os.path.join(folder, "gate.c")
-    program = os.path.join(folder, "scenarios")
-    with open(source, "w", encoding="utf-8") as file:
-        file.write(text)
-    code, text = run([*compiler, *FLAGS, source, "-o", program]
-                     + [os.path.join(folder, name.replace("/", "_") + ".o")
-                        for name in SOURCES], cwd=tree)
-    if code:
-        return False, text
-    environment = {key: value for key, value in os.environ.items()
-                   if key != "TDXC_TEST_SCALE"}
-    code, text = run([program, scenarios], timeout=120, env=environment)
-    found = FAILED.search(text)
-    if code == 0 or not found:
-        return False, "nobody notices" if code == 0 else text[-300:]
-    return found[2] in expected, f"{found[2]} in \"{found[1]}\": {found[3]}"
-
-
-def main():
-    """See the top of the file."""
-    tree, folder, compiler = sys.argv[1], sys.argv[2], sys.argv[3:]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    for name in SOURCES:
-        target = os.path.join(folder, name.replace("/", "_") + ".o")
-        code, text = run([*compiler, *FLAGS, "-c", name, "-o", target],
-                         cwd=tree)
-        if code:
-            sys.exit(text)
-    failed = 0
-    for mutation in MUTATIONS:
-        noticed, remark = try_one(tree, folder, compiler, mutation)
-        failed += not noticed
-        print(f"{'ok  ' if noticed else 'FAIL'} {mutation[0]}: {remark}",
-              flush=True)
-    print(f"{len(MUTATIONS) - failed} passed, {failed} failed")
-    shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+mutant.main(FLAGS, SOURCES,
+            [(name, "libtdxcore/gate.c", *rest) for name, *rest in MUTATIONS])

@@ -14,15 +14,13 @@ The first twelve are those of kvm-mirror-mmu.md 12.5.
 import concurrent.futures
 import glob
 import os
-import re
 import shutil
-import subprocess
 import sys
+
+from mutant import FAILED, run
 
 FLAGS = ["-std=c11", "-O1", "-D_POSIX_C_SOURCE=200809L"]
 HARNESS = ("explore.c", "external.c", "scenarios.c", "world.c")
-FAILED = re.compile(r"^FAIL (.*): \d+ schedules.*?longest \d+, ([^:]+): (.*)$",
-                    re.MULTILINE)
 
 # What is broken, the file, its text, the text instead, the scenarios that are
 # run (by the beginning of their names), the invariants of which one must fail.
@@ -236,14 +234,6 @@ MUTATIONS = (
      "m->fault, m->fault->gfn, 1))\n",
      "H20", ("R7",)),
 )
-
-
-def run(command, **more):
-    """Run a command; return (exit code, output)."""
-    done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False,
-                          **more)
-    return done.returncode, done.stdout
 
 
 def sources(tree):

@@ -7,11 +7,7 @@
 As mutations.py: textual replacements in a copy of a source, the scenarios whose
 names begin so, and the properties (td_scenarios.c) of which one must fail.
 """
-import os
-import re
-import shutil
-import subprocess
-import sys
+import mutant
 
 FLAGS = ["-std=c11", "-O1", "-D_POSIX_C_SOURCE=200809L",
          "-Itests/interleave/env", "-Iinclude", "-Ilibtdxcore",
@@ -23,8 +19,6 @@ CORE = ("td", "td_build", "td_exit", "td_page", "td_teardown", "td_vcpu",
         "pamt", "pamt_use", "platform_keyid", "seamcall", "spte", "status",
         "err", "range")
 SOURCES = ("tests/interleave/explore.c", "tests/interleave/td_scenarios.c")
-FAILED = re.compile(r"^FAIL (.*): \d+ schedules.*?longest \d+, ([^:]+): (.*)$",
-                    re.MULTILINE)
 
 AGAIN = """\
 	if (tdxc_td_step_(td) != TDXC_TD_RUN)
@@ -100,79 +94,6 @@ MUTATIONS = (
      "two vCPUs", ("T-CLOSE",)),
 )
 
-
-def run(command, **more):
-    """Run a command; return (exit code, output)."""
-    done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False,
-                          **more)
-    return done.returncode, done.stdout
-
-
-def mutated(text, replacements):
-    """The source with its replacements; None if one does not fit."""
-    for old, new in replacements:
-        if text.count(old) != 1:
-            return None
-        text = text.replace(old, new)
-    return text
-
-
-def object_of(folder, name):
-    """Where the object file of a source is."""
-    return os.path.join(folder, name.replace("/", "_") + ".o")
-
-
-def try_one(tree, folder, compiler, mutation):
-    """Build and run a mutation; return (noticed, remark)."""
-    _, room, replacements, scenarios, expected = mutation
-    broken = f"libtdxcore/{room}.c"
-    with open(os.path.join(tree, broken), encoding="utf-8") as file:
-        text = mutated(file.read(), replacements)
-    if text is None:
-        return False, "its text is not there, or more than once"
-    source = os.path.join(folder, "mutated.c")
-    program = os.path.join(folder, "scenarios")
-    with open(source, "w", encoding="utf-8") as file:
-        file.write(text)
-    code, text = run([*compiler, *FLAGS, source, "-o", program]
-                     + [object_of(folder, name) for name in sources()
-                        if name != broken], cwd=tree)
-    if code:
-        return False, text
-    environment = {key: value for key, value in os.environ.items()
-                   if key != "TDXC_TEST_SCALE"}
-    code, text = run([program, scenarios], timeout=120, env=environment)
-    found = FAILED.search(text)
-    if code == 0 or not found:
-        return False, "nobody notices" if code == 0 else text[-300:]
-    return found[2] in expected, f"{found[2]} in \"{found[1]}\": {found[3]}"
-
-
-def sources():
-    """All sources of the scenarios' program."""
-    return [*SOURCES, *(f"libtdxcore/{room}.c" for room in CORE)]
-
-
-def main():
-    """See the top of the file."""
-    tree, folder, compiler = sys.argv[1], sys.argv[2], sys.argv[3:]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    for name in sources():
-        code, text = run([*compiler, *FLAGS, "-c", name, "-o",
-                          object_of(folder, name)], cwd=tree)
-        if code:
-            sys.exit(text)
-    failed = 0
-    for mutation in MUTATIONS:
-        noticed, remark = try_one(tree, folder, compiler, mutation)
-        failed += not noticed
-        print(f"{'ok  ' if noticed else 'FAIL'} {mutation[0]}: {remark}",
-              flush=True)
-    print(f"{len(MUTATIONS) - failed} passed, {failed} failed")
-    shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+mutant.main(FLAGS, [*SOURCES, *(f"libtdxcore/{room}.c" for room in CORE)],
+            [(name, f"libtdxcore/{room}.c", *rest)
+             for name, room, *rest in MUTATIONS])
