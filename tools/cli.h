@@ -38,6 +38,9 @@ int cli_scan(int argc, char **argv);
 int cli_hotplug(int argc, char **argv);
 int cli_coherence(int argc, char **argv);
 
+/* Index of the word that is `arg` among `n` of them; `n` if none is. */
+size_t cli_word(const char *arg, size_t n, const char *(*word_at)(size_t i));
+
 /*
  * -h, --help, --usage and --version. A command's argp makes this a child and
  * parses with ARGP_NO_HELP, because glibc's own help has no -h.

@@ -15,6 +15,7 @@
 
 #define SME_LEAF 0x8000001Fu
 #define REASONS	 5
+#define MARKS	 4 /* Of the reasons; the last is the platform's. */
 
 enum {
 	KEY_PLATFORM = 0x1000,
@@ -90,73 +91,87 @@ static const struct facts facts_of[TDXC_COHERENCE_ROWS] = {
 				      .guest = TDXC_COHERENCE_IN_SNP},
 };
 
+/* --- words ---------------------------------------------------------------- */
+
+static const char *row_name(size_t i)
+{
+	return tdxc_coherence_row_name((enum tdxc_coherence_row)i);
+}
+
+static const char *row_text(size_t i)
+{
+	return tdxc_coherence_row_text((enum tdxc_coherence_row)i);
+}
+
+static const char *site_name(size_t i)
+{
+	return tdxc_coherence_site_name((enum tdxc_coherence_site)i);
+}
+
+static const char *policy_name(size_t i)
+{
+	return tdxc_coherence_policy_name((enum tdxc_coherence_policy)i);
+}
+
+static enum tdxc_coherence_reason reason_at(size_t i)
+{
+	return (enum tdxc_coherence_reason)(1u << i);
+}
+
+static const char *reason_name(size_t i)
+{
+	return tdxc_coherence_reason_name(reason_at(i));
+}
+
 /* --- the command line ----------------------------------------------------- */
 
 static void parse_row(struct coherence_options *o, const char *arg,
 		      const struct argp_state *state)
 {
-	int i;
+	size_t i = cli_word(arg, TDXC_COHERENCE_ROWS, row_name);
 
-	for (i = 0; i < TDXC_COHERENCE_ROWS; i++) {
-		o->row = (enum tdxc_coherence_row)i;
-		if (!strcmp(tdxc_coherence_row_name(o->row), arg))
-			break;
-	}
 	if (i == TDXC_COHERENCE_ROWS)
 		argp_error(state, "--platform: '%s' is not in the table", arg);
+	o->row = (enum tdxc_coherence_row)i;
 	o->has_row = true;
 }
 
 static void parse_site(struct coherence_options *o, const char *arg,
 		       const struct argp_state *state)
 {
-	int i;
+	size_t i = cli_word(arg, TDXC_COHERENCE_SITES, site_name);
 
 	if (o->has_site)
 		argp_error(state, "'%s' is a second site", arg);
-	for (i = 0; i < TDXC_COHERENCE_SITES; i++) {
-		o->site = (enum tdxc_coherence_site)i;
-		if (!strcmp(tdxc_coherence_site_name(o->site), arg))
-			break;
-	}
 	if (i == TDXC_COHERENCE_SITES)
 		argp_error(state, "'%s' is not a site", arg);
+	o->site = (enum tdxc_coherence_site)i;
 	o->has_site = true;
 }
 
 static void parse_policy(struct coherence_options *o, const char *arg,
 			 const struct argp_state *state)
 {
-	int i;
+	size_t i = cli_word(arg, TDXC_COHERENCE_POLICIES, policy_name);
 
-	for (i = 0; i < TDXC_COHERENCE_POLICIES; i++) {
-		o->policy = (enum tdxc_coherence_policy)i;
-		if (!strcmp(tdxc_coherence_policy_name(o->policy), arg))
-			break;
-	}
 	if (i == TDXC_COHERENCE_POLICIES)
 		argp_error(state, "--policy: '%s' is not static or tracked",
 			   arg);
+	o->policy = (enum tdxc_coherence_policy)i;
 	o->has_policy = true;
 }
 
 static void parse_reason(struct coherence_options *o, const char *arg,
 			 const struct argp_state *state)
 {
-	uint32_t bit;
+	size_t i = cli_word(arg, MARKS, reason_name);
 
-	for (bit = 1; bit <= TDXC_COHERENCE_BY_SME; bit <<= 1) {
-		if (!strcmp(tdxc_coherence_reason_name(
-				    (enum tdxc_coherence_reason)bit),
-			    arg))
-			break;
-	}
-	if (bit > TDXC_COHERENCE_BY_SME)
+	if (i == MARKS)
 		argp_error(state,
 			   "--reason: '%s' is not seamcall, td, conversion or "
 			   "sme",
 			   arg);
-	o->reasons |= bit;
+	o->reasons |= reason_at(i);
 }
 
 static void check_usage(const struct coherence_options *o,
@@ -272,16 +287,12 @@ static int decide(const struct coherence_options *o,
 static json_t *reasons_json(uint32_t reasons)
 {
 	json_t *list = json_array();
-	int i;
+	size_t i;
 
 	for (i = 0; i < REASONS; i++) {
-		enum tdxc_coherence_reason bit =
-			(enum tdxc_coherence_reason)(1u << i);
-
-		if (reasons & bit)
-			json_array_append_new(
-				list,
-				json_string(tdxc_coherence_reason_name(bit)));
+		if (reasons & reason_at(i))
+			json_array_append_new(list,
+					      json_string(reason_name(i)));
 	}
 	return list;
 }
@@ -313,7 +324,7 @@ static void print_answer(FILE *f, const struct coherence_options *o,
 			 const struct tdxc_coherence_answer *a)
 {
 	const char *note = tdxc_coherence_note_text(a->entry.note);
-	int i;
+	size_t i;
 
 	fprintf(f, "%s\n", tdxc_coherence_action_name(a->action));
 	fprintf(f, "  platform %s: %s\n", tdxc_coherence_row_name(a->row),
@@ -326,18 +337,16 @@ static void print_answer(FILE *f, const struct coherence_options *o,
 	if (a->disable_first)
 		fputs("  before   the module is disabled\n", f);
 	for (i = 0; i < REASONS; i++) {
-		enum tdxc_coherence_reason bit =
-			(enum tdxc_coherence_reason)(1u << i);
-
-		if (a->reasons & bit)
+		if (a->reasons & reason_at(i))
 			fprintf(f, "  reason   %s\n",
-				tdxc_coherence_reason_text(bit));
+				tdxc_coherence_reason_text(reason_at(i)));
 	}
 }
 
 /* --- the table ------------------------------------------------------------ */
 
-static struct tdxc_coherence_entry entry_at(int policy, int row, int site)
+static struct tdxc_coherence_entry entry_at(size_t policy, size_t row,
+					    size_t site)
 {
 	struct tdxc_coherence_entry e;
 
@@ -348,15 +357,15 @@ static struct tdxc_coherence_entry entry_at(int policy, int row, int site)
 	return e;
 }
 
-static bool is_printed(const struct coherence_options *o, int policy)
+static bool is_printed(const struct coherence_options *o, size_t policy)
 {
-	return !o->has_policy || (int)o->policy == policy;
+	return !o->has_policy || o->policy == policy;
 }
 
-static json_t *row_json(int policy, int row)
+static json_t *row_json(size_t policy, size_t row)
 {
 	json_t *cells = json_array();
-	int site;
+	size_t site;
 
 	for (site = 0; site < TDXC_COHERENCE_SITES; site++) {
 		struct tdxc_coherence_entry e = entry_at(policy, row, site);
@@ -364,18 +373,15 @@ static json_t *row_json(int policy, int row)
 		json_array_append_new(
 			cells, entry_json((enum tdxc_coherence_site)site, &e));
 	}
-	return json_pack("{s:s, s:s, s:o}", "platform",
-			 tdxc_coherence_row_name((enum tdxc_coherence_row)row),
-			 "text",
-			 tdxc_coherence_row_text((enum tdxc_coherence_row)row),
-			 "cells", cells);
+	return json_pack("{s:s, s:s, s:o}", "platform", row_name(row), "text",
+			 row_text(row), "cells", cells);
 }
 
 static json_t *table_json(const struct coherence_options *o)
 {
 	json_t *root = json_object();
-	int policy;
-	int row;
+	size_t policy;
+	size_t row;
 
 	for (policy = 0; policy < TDXC_COHERENCE_POLICIES; policy++) {
 		json_t *rows;
@@ -385,10 +391,7 @@ static json_t *table_json(const struct coherence_options *o)
 		rows = json_array();
 		for (row = 0; row < TDXC_COHERENCE_ROWS; row++)
 			json_array_append_new(rows, row_json(policy, row));
-		json_object_set_new(root,
-				    tdxc_coherence_policy_name(
-					    (enum tdxc_coherence_policy)policy),
-				    rows);
+		json_object_set_new(root, policy_name(policy), rows);
 	}
 	return root;
 }
@@ -406,21 +409,17 @@ static void print_cell(FILE *f, struct tdxc_coherence_entry e)
 	fprintf(f, " %-16s", text);
 }
 
-static void print_policy(FILE *f, int policy)
+static void print_policy(FILE *f, size_t policy)
 {
-	int row;
-	int site;
+	size_t row;
+	size_t site;
 
-	fprintf(f, "%-14s",
-		tdxc_coherence_policy_name((enum tdxc_coherence_policy)policy));
+	fprintf(f, "%-14s", policy_name(policy));
 	for (site = 0; site < TDXC_COHERENCE_SITES; site++)
-		fprintf(f, " %-16s",
-			tdxc_coherence_site_name(
-				(enum tdxc_coherence_site)site));
+		fprintf(f, " %-16s", site_name(site));
 	fputc('\n', f);
 	for (row = 0; row < TDXC_COHERENCE_ROWS; row++) {
-		fprintf(f, "%-14s",
-			tdxc_coherence_row_name((enum tdxc_coherence_row)row));
+		fprintf(f, "%-14s", row_name(row));
 		for (site = 0; site < TDXC_COHERENCE_SITES; site++)
 			print_cell(f, entry_at(policy, row, site));
 		fputc('\n', f);
@@ -430,19 +429,17 @@ static void print_policy(FILE *f, int policy)
 
 static void print_table(FILE *f, const struct coherence_options *o)
 {
-	int i;
+	size_t i;
 
 	for (i = 0; i < TDXC_COHERENCE_POLICIES; i++) {
 		if (is_printed(o, i))
 			print_policy(f, i);
 	}
 	for (i = 0; i < TDXC_COHERENCE_ROWS; i++)
-		fprintf(f, "%-14s %s\n",
-			tdxc_coherence_row_name((enum tdxc_coherence_row)i),
-			tdxc_coherence_row_text((enum tdxc_coherence_row)i));
+		fprintf(f, "%-14s %s\n", row_name(i), row_text(i));
 	fputs("\n*    derived, UNVERIFIED: read in no kernel\n", f);
 	for (i = 1; i < TDXC_COHERENCE_NOTES; i++)
-		fprintf(f, "[%d]%s %s\n", i, i < 10 ? " " : "",
+		fprintf(f, "[%zu]%s %s\n", i, i < 10 ? " " : "",
 			tdxc_coherence_note_text((enum tdxc_coherence_note)i));
 }
 

@@ -76,14 +76,30 @@ static bool needs_range(enum tdxc_hotplug_event event)
 
 /* --- the command line ----------------------------------------------------- */
 
+static const char *event_name(size_t i)
+{
+	return tdxc_hotplug_event_name((enum tdxc_hotplug_event)i);
+}
+
+/* In the order of enum tdxc_hotplug_tdx. */
+static const char *const tdx_states[] = {"off", "enabled", "up"};
+
+static const char *tdx_state_name(size_t i)
+{
+	return tdx_states[i];
+}
+
+static const char *switch_name(size_t i)
+{
+	return i ? "off" : "on";
+}
+
 /* One of a few words; does not return when it is none. */
-static size_t word(const char *const *words, size_t n, const char *arg,
+static size_t word(const char *arg, size_t n, const char *(*word_at)(size_t),
 		   const char *option, const struct argp_state *state)
 {
-	size_t i;
+	size_t i = cli_word(arg, n, word_at);
 
-	for (i = 0; i < n && strcmp(words[i], arg) != 0; i++)
-		;
 	if (i == n)
 		argp_error(state, "%s: '%s' is not known", option, arg);
 	return i;
@@ -92,9 +108,7 @@ static size_t word(const char *const *words, size_t n, const char *arg,
 static bool is_off(const char *arg, const char *option,
 		   const struct argp_state *state)
 {
-	static const char *const words[] = {"on", "off"};
-
-	return word(words, COUNT(words), arg, option, state) == 1;
+	return word(arg, 2, switch_name, option, state) == 1;
 }
 
 /* START-END in hex, END being the last byte. A range that is inverted or ends
@@ -143,15 +157,11 @@ static error_t add_range(struct range_list *list, struct tdxc_range r)
 static void parse_event(struct hotplug_options *o, const char *arg,
 			const struct argp_state *state)
 {
-	int e;
+	size_t e = cli_word(arg, TDXC_HOTPLUG_EVENTS, event_name);
 
-	for (e = 0; e < TDXC_HOTPLUG_EVENTS; e++) {
-		o->event = (enum tdxc_hotplug_event)e;
-		if (!strcmp(tdxc_hotplug_event_name(o->event), arg))
-			break;
-	}
 	if (e == TDXC_HOTPLUG_EVENTS)
 		argp_error(state, "'%s' is not an event", arg);
+	o->event = (enum tdxc_hotplug_event)e;
 	o->has_event = true;
 }
 
@@ -228,13 +238,12 @@ static void check_usage(const struct hotplug_options *o,
 
 static error_t parse_state(int key, char *arg, struct argp_state *state)
 {
-	static const char *const states[] = {"off", "enabled", "up"};
 	struct hotplug_options *o = state->input;
 
 	switch (key) {
 	case KEY_TDX:
-		o->state.tdx = (uint32_t)word(states, COUNT(states), arg,
-					      "--tdx", state);
+		o->state.tdx = (uint32_t)word(arg, COUNT(tdx_states),
+					      tdx_state_name, "--tdx", state);
 		return 0;
 	case KEY_USE_TDX:
 		o->state.flags &= ~(uint32_t)TDXC_HOTPLUG_NO_USE_TDX;
@@ -474,13 +483,12 @@ static json_t *rule_json(enum tdxc_hotplug_reason reason)
 {
 	struct tdxc_hotplug_rule rule = rule_of(reason);
 	json_t *events = json_array();
-	int e;
+	size_t e;
 
 	for (e = 0; e < TDXC_HOTPLUG_EVENTS; e++) {
 		if (rule.events >> e & 1)
-			json_array_append_new(
-				events, json_string(tdxc_hotplug_event_name(
-						(enum tdxc_hotplug_event)e)));
+			json_array_append_new(events,
+					      json_string(event_name(e)));
 	}
 	return json_pack("{s:s, s:o, s:s, s:s, s:s}", "reason",
 			 tdxc_hotplug_reason_name(reason), "events", events,
@@ -512,13 +520,12 @@ static int print_json(FILE *f, json_t *root)
 static void print_events(FILE *f, uint32_t events)
 {
 	const char *separator = "";
-	int e;
+	size_t e;
 
 	for (e = 0; e < TDXC_HOTPLUG_EVENTS; e++) {
 		if (!(events >> e & 1))
 			continue;
-		fprintf(f, "%s%s", separator,
-			tdxc_hotplug_event_name((enum tdxc_hotplug_event)e));
+		fprintf(f, "%s%s", separator, event_name(e));
 		separator = ", ";
 	}
 }

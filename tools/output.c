@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * Messages, and output that appears whole or not at all.
+ * Messages, words, and output that appears whole or not at all.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -32,6 +32,15 @@ void cli_note(const char *format, ...)
 	va_start(args, format);
 	complain("note: ", format, args);
 	va_end(args);
+}
+
+size_t cli_word(const char *arg, size_t n, const char *(*word_at)(size_t i))
+{
+	size_t i;
+
+	for (i = 0; i < n && strcmp(word_at(i), arg) != 0; i++)
+		;
+	return i;
 }
 
 int cli_out_open(struct cli_out *out)
