@@ -37,6 +37,7 @@ int cli_run(int argc, char **argv);
 int cli_scan(int argc, char **argv);
 int cli_hotplug(int argc, char **argv);
 int cli_coherence(int argc, char **argv);
+int cli_host(int argc, char **argv);
 
 /* Index of the word that is `arg` among `n` of them; `n` if none is. */
 size_t cli_word(const char *arg, size_t n, const char *(*word_at)(size_t i));

@@ -26,6 +26,8 @@ static const struct cli_command commands[] = {
 	 cli_coherence},
 	{"run", "run TDs on the software TDX platform, as a scenario says",
 	 cli_run},
+	{"host", "show what the Linux kernel module tdxcore knows and does",
+	 cli_host},
 };
 
 #define NR_COMMANDS (sizeof commands / sizeof commands[0])
