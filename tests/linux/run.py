@@ -12,7 +12,6 @@ object, and the rest goes to standard error.
 import argparse
 import glob
 import gzip
-import json
 import os
 import re
 import subprocess
@@ -128,28 +127,6 @@ def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
     return results + verdict.judge_log(guest.log, guest.ended)
 
 
-def report(name, results, seconds, as_json):
-    """Show results; the exit code."""
-    lines = sys.stderr if as_json else sys.stdout
-    for result in results:
-        mark = {verdict.PASSED: "ok  ", verdict.FAILED: "FAIL",
-                verdict.SKIPPED: "skip"}[result.result]
-        print(mark, result.name, file=lines)
-        if result.why and result.result != verdict.PASSED:
-            print("    " + result.why.strip().replace("\n", "\n    "),
-                  file=lines)
-    counts = {kind: sum(result.result == kind for result in results)
-              for kind in (verdict.PASSED, verdict.FAILED, verdict.SKIPPED)}
-    if as_json:
-        json.dump({"kernel": name, "seconds": round(seconds, 1), **counts,
-                   "tests": [result.as_dict() for result in results]},
-                  sys.stdout, indent=1)
-        print()
-    print(f"{counts[verdict.PASSED]} passed, {counts[verdict.FAILED]} failed",
-          file=lines)
-    return 1 if counts[verdict.FAILED] or not counts[verdict.PASSED] else 0
-
-
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -195,7 +172,8 @@ def main():
         print(error, file=sys.stderr)
         name, results = args.kernel, [
             verdict.outcome("a kernel to boot", [str(error)])]
-    return report(name, results, time.monotonic() - start, args.json)
+    return verdict.report({"kernel": name}, results,
+                          time.monotonic() - start, args.json)
 
 
 if __name__ == "__main__":

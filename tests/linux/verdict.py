@@ -2,7 +2,9 @@
 """What a boot is worth: results by name, from the scripts and from the log."""
 import base64
 import binascii
+import json
 import re
+import sys
 
 TEST = re.compile(r"^(not )?ok (\d+) - (\S.*?)(?: # SKIP(?: (.*))?)?$")
 PLAN = re.compile(r"^1\.\.(\d+)(?: # SKIP (.*))?$")
@@ -54,6 +56,28 @@ def outcome(name, complaints):
     """A result that is good without complaints."""
     return Result(name, FAILED if complaints else PASSED,
                   "\n".join(complaints))
+
+
+def report(about, results, seconds, as_json):
+    """Show results; the exit code. `about`: what else the object of JSON has."""
+    lines = sys.stderr if as_json else sys.stdout
+    for result in results:
+        mark = {PASSED: "ok  ", FAILED: "FAIL",
+                SKIPPED: "skip"}[result.result]
+        print(mark, result.name, file=lines)
+        if result.why and result.result != PASSED:
+            print("    " + result.why.strip().replace("\n", "\n    "),
+                  file=lines)
+    counts = {kind: sum(result.result == kind for result in results)
+              for kind in (PASSED, FAILED, SKIPPED)}
+    if as_json:
+        json.dump({**about, "seconds": round(seconds, 1), **counts,
+                   "tests": [result.as_dict() for result in results]},
+                  sys.stdout, indent=1)
+        print()
+    print(f"{counts[PASSED]} passed, {counts[FAILED]} failed",
+          file=lines)
+    return 1 if counts[FAILED] or not counts[PASSED] else 0
 
 
 class Script:
