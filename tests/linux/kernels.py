@@ -18,6 +18,10 @@ SUITES = {"6.1": "bookworm", "6.12": "trixie"}
 NEWEST = "sid"
 # What the module under test asks for, where it is not part of the image.
 MODULES = ("crypto/sha512_generic.ko",)
+# What the events load by themselves, in a folder of its own
+MORE = tuple(f"drivers/virtio/{name}.ko" for name in (
+    "virtio", "virtio_ring", "virtio_pci", "virtio_pci_modern_dev",
+    "virtio_pci_legacy_dev", "virtio_mem"))
 # Packages that hold a kernel image, in the order to look for them.
 IMAGES = ("linux-image-{}", "linux-binary-{}")
 BASE = "make,gcc"
@@ -94,10 +98,10 @@ def is_named(release, name):
     return (release + ".").startswith(name.removesuffix("x").rstrip(".") + ".")
 
 
-def keep_modules(package, folder):
-    """Copy what MODULES names from an unpacked package."""
+def keep_modules(names, package, folder):
+    """Copy the modules named from an unpacked package."""
     os.makedirs(folder, exist_ok=True)
-    for name in MODULES:
+    for name in names:
         for path in glob.glob(f"{package}/**/{name}*", recursive=True):
             with open(path, "rb") as file:
                 data = file.read()
@@ -135,7 +139,9 @@ def fetch_image(release, root, folder):
                                                ["sh", "-c", script]))
     package, = glob.glob(scratch + "/*.deb")
     unpacked = unpack(package, scratch + "/files")
-    keep_modules(scratch + "/files", os.path.join(folder, "modules"))
+    modules = os.path.join(folder, "modules")
+    keep_modules(MODULES, scratch + "/files", modules)
+    keep_modules(MORE, scratch + "/files", os.path.join(modules, "more"))
     os.rename(unpacked, image)
     shutil.rmtree(scratch)
     return image
