@@ -303,7 +303,8 @@ def pack(path, kernel, module, scripts, kexec):
     boot.pack(path, kernel, module, [script.path for script in scripts])
     with tempfile.TemporaryDirectory() as root:
         boot.install(os.path.join(HERE, "init"), os.path.join(root, "init"))
-        shutil.copy(os.path.join(HERE, "host"), root)
+        for name in ("host", "memory"):
+            shutil.copy(os.path.join(HERE, name), root)
         os.mkdir(os.path.join(root, "bin"))
         boot.install(kexec, os.path.join(root, "bin/kexec"))
         os.makedirs(os.path.join(root, "modules/more"))
