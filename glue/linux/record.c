@@ -65,7 +65,7 @@ bool tdxc_record_is_on(void)
 	return READ_ONCE(entries) != NULL;
 }
 
-unsigned long tdxc_record_begin(void)
+unsigned long tdxc_record_begin(void) __acquires(&lock)
 {
 	unsigned long flags;
 
@@ -73,7 +73,7 @@ unsigned long tdxc_record_begin(void)
 	return flags;
 }
 
-void tdxc_record_end(unsigned long flags)
+void tdxc_record_end(unsigned long flags) __releases(&lock)
 {
 	raw_spin_unlock_irqrestore(&lock, flags);
 }

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "../record.h"
 #include "sim.h"
 
 #define REGION	   512ull
@@ -19,6 +20,7 @@
 #define NR_THREADS 4u
 #define ROUND_MS   500u
 #define BRIEF_MS   20u /* where no time is given */
+#define KINDS	   2u  /* of machines: static, and Dynamic PAMT */
 
 struct worker {
 	struct tdxc_ksim_vm *vm;
@@ -221,16 +223,19 @@ int tdxc_ksim_stress(unsigned int seconds, u64 seed, char *why, size_t bytes)
 {
 	unsigned int milliseconds = seconds != 0 ? ROUND_MS : BRIEF_MS;
 	unsigned long end = jiffies + seconds * HZ;
+	/* the format of recordings does not know Dynamic PAMT */
+	u64 kinds = tdxc_record_is_on() ? 1 : KINDS;
 	u64 random = seed;
 	u64 rounds = 0;
 	int err;
 
 	strscpy(why, "", bytes);
 	do {
-		err = with_host(rounds % 2 != 0, &random, milliseconds, why,
+		err = with_host(rounds % kinds != 0, &random, milliseconds, why,
 				bytes);
 		rounds++;
-	} while (err == TDXC_OK && time_before(jiffies, end));
+	} while (err == TDXC_OK &&
+		 (rounds < kinds || time_before(jiffies, end)));
 	if (err == TDXC_OK)
 		scnprintf(why, bytes, "%llu machines\n", rounds);
 	else if (why[0] == '\0')

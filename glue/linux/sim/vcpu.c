@@ -6,6 +6,7 @@
  * guest is not taken away from it. A guest that is wanted elsewhere leaves.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -14,6 +15,7 @@
 
 #define STEPS_INSIDE 256u /* then the timer's interrupt comes */
 #define PATIENCE     100000u
+#define PATIENCE_SEC 20u
 
 enum {
 	LEAF_ACCEPT = 6,
@@ -208,6 +210,16 @@ static int move(struct tdxc_ksim_vcpu *v, u32 lp)
 	return err;
 }
 
+/* Before a CPU's offlining is refused it has been emptied of threads: they are
+ * elsewhere then, and no longer bound. */
+static int come_back(struct tdxc_ksim_vcpu *v)
+{
+	struct tdxc_ksim_machine *machine = &v->vm->host->machine;
+
+	set_cpus_allowed_ptr(current, cpumask_of(machine->cpu_of[v->lp]));
+	return TDXC_E_AGAIN;
+}
+
 static int enter(struct tdxc_ksim_vcpu *v, struct tdxc_td_exit *exit)
 {
 	struct tdxc_ksim_machine *machine = &v->vm->host->machine;
@@ -215,6 +227,10 @@ static int enter(struct tdxc_ksim_vcpu *v, struct tdxc_td_exit *exit)
 	int err;
 
 	preempt_disable();
+	if (tdxc_ksim_machine_lp(machine) != v->lp) {
+		preempt_enable();
+		return come_back(v);
+	}
 	machine->entering[v->lp] = v;
 	err = tdxc_td_enter(&v->vm->td, v->index, v->lp, &regs, exit);
 	machine->entering[v->lp] = NULL;
@@ -256,11 +272,14 @@ static int run_once(struct tdxc_ksim_vcpu *v)
 
 static void run(struct tdxc_ksim_vcpu *v)
 {
+	unsigned long deadline = jiffies + PATIENCE_SEC * HZ;
 	u32 futile = 0;
 
-	while (!is_over(v) && futile < PATIENCE) {
+	while (!is_over(v) && time_before(jiffies, deadline)) {
 		v->err = run_once(v);
 		futile = v->err == TDXC_OK ? 0 : futile + 1;
+		if (v->err == TDXC_OK)
+			deadline = jiffies + PATIENCE_SEC * HZ;
 		if (v->err != TDXC_OK && !tdxc_ksim_worth_trying(v->err))
 			return;
 		/* entry is held for somebody who may need this CPU */
