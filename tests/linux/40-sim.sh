@@ -5,8 +5,24 @@
 . /tap
 
 stress_says() {
-	echo 2 >"$DEBUG/stress" && cat "$DEBUG/stress" &&
-		[ -s "$DEBUG/stress" ]
+	echo 2 >"$DEBUG/stress" && grep ' machines' "$DEBUG/stress"
+}
+
+# However short: a machine with static PAMT, and one with Dynamic PAMT.
+shortest_stress() {
+	echo 0 >"$DEBUG/stress" && grep -x '2 machines' "$DEBUG/stress"
+}
+
+# The format knows static PAMT only.
+stress_recorded() {
+	echo 0 >"$DEBUG/stress" && grep -x '1 machines' "$DEBUG/stress"
+}
+
+# MNG.CREATE, VP.CREATE, MR.FINALIZE, VP.ENTER, MEM.PAGE.AUG
+holds_the_life_of_tds() {
+	for leaf in 9 a 11 0 6; do
+		grep -c "^call [0-9] $leaf " /tmp/trace || return
+	done
 }
 
 no_nonsense() {
@@ -21,12 +37,13 @@ two_stresses() {
 }
 
 begins_as_a_trace() {
-	head -n 1 "$DEBUG/trace"
-	[ "$(head -n 1 "$DEBUG/trace")" = "tdxtrace 1" ]
+	cat "$DEBUG/trace" >/tmp/trace || return
+	head -n 1 /tmp/trace
+	[ "$(head -n 1 /tmp/trace)" = "tdxtrace 1" ]
 }
 
 is_whole() {
-	! grep 'the memory is full' "$DEBUG/trace"
+	! grep 'the memory is full' /tmp/trace
 }
 
 # has_none FILE [PARAMETERS]
@@ -37,7 +54,7 @@ has_none() {
 }
 
 send_trace() {
-	gzip -c "$DEBUG/trace" >/tmp/trace.gz || return
+	gzip -c /tmp/trace >/tmp/trace.gz || return
 	send /tmp/trace.gz kernel.tdxtrace.gz >/dev/ttyS1
 }
 
@@ -46,12 +63,15 @@ check "without record there is no trace" has_none trace sim=on
 check "the simulated module comes up" insmod "$KO" sim=on
 check "what is not a number is no time to stress" no_nonsense
 check "stress of two seconds, and what it did" stress_says
+check "the shortest stress has both kinds of PAMT" shortest_stress
 check "two stresses at once" two_stresses
 check "the machine goes, audited" rmmod tdxcore
 check "comes up without Dynamic PAMT" insmod "$KO" sim=on dynamic_pamt=off
 check "goes again" rmmod tdxcore
 check "comes up and is recorded" insmod "$KO" sim=on record=on
+check "TDs live while it is recorded" stress_recorded
 check "the recording is a trace" begins_as_a_trace
+check "the life of TDs is in it" holds_the_life_of_tds
 check "nothing of it is missing" is_whole
 check "the trace is sent" send_trace
 check "goes, recorded" rmmod tdxcore

@@ -6,13 +6,15 @@ print comes back over a serial line of its own, so that no kernel message can
 tear it; the kernel's log comes over the other one.
 """
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
+# What init says before all else
+INIT = "# init"
 FOLDERS = ("bin", "dev", "modules", "proc", "scripts", "sys", "tmp")
 
 
@@ -28,7 +30,9 @@ def fill(root, kernel, module, scripts):
         os.mkdir(os.path.join(root, folder))
     install(shutil.which("busybox"), os.path.join(root, "bin/busybox"))
     os.symlink("busybox", os.path.join(root, "bin/sh"))
-    shutil.copy(module, os.path.join(root, "tdxcore.ko"))
+    # As modules are installed: a tenth of the size
+    subprocess.run(["strip", "--strip-debug", "-o",
+                    os.path.join(root, "tdxcore.ko"), module], check=True)
     install(os.path.join(GUEST, "init"), os.path.join(root, "init"))
     shutil.copy(os.path.join(GUEST, "tap"), root)
     for path in kernel.modules:
@@ -63,35 +67,25 @@ def read(path):
 class Guest:
     """What came of a boot."""
 
-    def __init__(self, log, output, ended, seconds):
+    def __init__(self, log, output, ended):
         self.log = log          # the kernel's
         self.output = output    # of the scripts
         self.ended = ended      # "", or why there is no end
-        self.seconds = seconds
+        self.early = ""         # how the boot before this one panicked
+
+    def panicked_early(self):
+        """The kernel's last words if init never said a word."""
+        if INIT in self.output:
+            return ""
+        found = re.search(r"Kernel panic - .*", self.log)
+        return found[0] if found else ""
 
 
-def boot(kernel, module, scripts, folder, environment, timeout, memory="1G"):
-    """Boot with 4 CPUs, run the scripts, power off.
-
-    `environment`: the kernel hands what it does not know to init, and init's
-    environment is the scripts'. Logs are left in `folder`.
-    """
-    os.makedirs(folder, exist_ok=True)
-    ramdisk, log, output = (os.path.join(folder, name) for name in
-                            ("initramfs.cpio", "console.log", "tap"))
-    pack(ramdisk, kernel, module, scripts)
+def start(command, log, output, timeout):
+    """Run QEMU to its end."""
     for path in (log, output):
         if os.path.exists(path):
             os.remove(path)
-    given = [f"{name}={value}" for name, value in environment.items()]
-    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
-               "-machine", "q35", "-cpu", "max,vendor=GenuineIntel", "-smp", "4", "-m", memory,
-               "-display", "none", "-nic", "none", "-no-reboot",
-               "-kernel", kernel.image, "-initrd", ramdisk,
-               "-serial", "file:" + log, "-serial", "file:" + output,
-               "-append", " ".join(["console=ttyS0 panic=-1 oops=panic"]
-                                   + given)]
-    start = time.monotonic()
     ended = ""
     try:
         done = subprocess.run(command, timeout=timeout, check=False,
@@ -100,4 +94,35 @@ def boot(kernel, module, scripts, folder, environment, timeout, memory="1G"):
             ended = f"QEMU ended with {done.returncode}"
     except subprocess.TimeoutExpired:
         ended = f"no end after {timeout} s"
-    return Guest(read(log), read(output), ended, time.monotonic() - start)
+    return Guest(read(log), read(output), ended)
+
+
+def boot(kernel, module, scripts, folder, environment, timeout, memory="1G"):
+    """Boot with 4 CPUs, run the scripts, power off.
+
+    `environment`: the kernel hands what it does not know to init, and init's
+    environment is the scripts'. Logs are left in `folder`.
+
+    Kernels 7.x panic now and then under this emulator before there is any
+    init: then, and only then, and once, the boot is tried again.
+    """
+    os.makedirs(folder, exist_ok=True)
+    ramdisk, log, output = (os.path.join(folder, name) for name in
+                            ("initramfs.cpio", "console.log", "tap"))
+    pack(ramdisk, kernel, module, scripts)
+    given = [f"{name}={value}" for name, value in environment.items()]
+    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
+               "-machine", "q35", "-cpu", "max,vendor=GenuineIntel",
+               "-smp", "4", "-m", memory,
+               "-display", "none", "-nic", "none", "-no-reboot",
+               "-kernel", kernel.image, "-initrd", ramdisk,
+               "-serial", "file:" + log, "-serial", "file:" + output,
+               "-append", " ".join(["console=ttyS0 panic=-1 oops=panic"]
+                                   + given)]
+    guest = start(command, log, output, timeout)
+    early = guest.panicked_early()
+    if early:
+        os.replace(log, os.path.join(folder, "console-early.log"))
+        guest = start(command, log, output, timeout)
+        guest.early = early
+    return guest

@@ -124,7 +124,8 @@ def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
     results += verdict.judge_scripts(guest.output, map(script_name, paths))
     results += [replay(path) for path in keep_files(
         guest.output, os.path.join(folder, "files"))]
-    return results + verdict.judge_log(guest.log, guest.ended)
+    return results + verdict.judge_boot(guest) \
+        + verdict.judge_log(guest.log, guest.ended)
 
 
 def parse():

@@ -156,6 +156,15 @@ def judge_log(log, ended):
     return results
 
 
+def judge_boot(guest):
+    """Whether the kernel came up at once: a panic before init is told, not
+    counted as the module's."""
+    name = "boot: the kernel comes up at the first try"
+    if guest.early:
+        return [Result(name, SKIPPED, "1 more: " + guest.early)]
+    return [Result(name, PASSED)]
+
+
 def files_of(output):
     """Files that scripts sent: their contents by name."""
     encoded = {}
