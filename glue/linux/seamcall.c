@@ -24,12 +24,19 @@
 #define SEAMCALL_BYTES ".byte 0x66, 0x0f, 0x01, 0xcf"
 #define TDCALL_BYTES   ".byte 0x66, 0x0f, 0x01, 0xcc"
 
+/*
+ * Loads and stores of memory become calls where a kernel is instrumented
+ * (KASAN, KCSAN), and a call loses what a register variable holds: there are
+ * none between the copies before the instruction and those behind it.
+ */
 u64 tdxc_linux_seamcall_asm(u64 rax, struct tdxc_seamcall_regs *regs)
 {
-	register u64 r8 asm("r8") = regs->r8;
-	register u64 r9 asm("r9") = regs->r9;
-	register u64 r10 asm("r10") = regs->r10;
-	register u64 r11 asm("r11") = regs->r11;
+	u64 rcx = regs->rcx, rdx = regs->rdx;
+	u64 v8 = regs->r8, v9 = regs->r9, v10 = regs->r10, v11 = regs->r11;
+	register u64 r8 asm("r8") = v8;
+	register u64 r9 asm("r9") = v9;
+	register u64 r10 asm("r10") = v10;
+	register u64 r11 asm("r11") = v11;
 
 	asm volatile(
 		"1:\t" SEAMCALL_BYTES "\n\t"
@@ -38,14 +45,15 @@ u64 tdxc_linux_seamcall_asm(u64 rax, struct tdxc_seamcall_regs *regs)
 		"jmp 3f\n"
 		"2:\tor %[trap], %%rax\n"
 		"3:\n" _ASM_EXTABLE_FAULT(1b, 2b)
-		: "+a"(rax), "+c"(regs->rcx), "+d"(regs->rdx), "+r"(r8),
-		  "+r"(r9), "+r"(r10), "+r"(r11)
+		: "+a"(rax), "+c"(rcx), "+d"(rdx), "+r"(r8), "+r"(r9),
+		  "+r"(r10), "+r"(r11)
 		: [fail] "r"(TDXC_STATUS_VMFAILINVALID), [trap] "r"(TRAP_BASE)
 		: "cc", "memory");
-	regs->r8 = r8;
-	regs->r9 = r9;
-	regs->r10 = r10;
-	regs->r11 = r11;
+	v8 = r8;
+	v9 = r9;
+	v10 = r10;
+	v11 = r11;
+	*regs = (struct tdxc_seamcall_regs){rcx, rdx, v8, v9, v10, v11};
 	return rax;
 }
 
@@ -122,27 +130,31 @@ static_assert(offsetof(struct tdxc_seamcall_full, r15) == 0x60);
 
 u64 tdxc_linux_tdcall_asm(u64 rax, struct tdxc_tdcall_regs *regs)
 {
-	register u64 r8 asm("r8") = regs->r8;
-	register u64 r9 asm("r9") = regs->r9;
-	register u64 r10 asm("r10") = regs->r10;
-	register u64 r11 asm("r11") = regs->r11;
-	register u64 r12 asm("r12") = regs->r12;
-	register u64 r13 asm("r13") = regs->r13;
+	u64 rcx = regs->rcx, rdx = regs->rdx;
+	u64 v8 = regs->r8, v9 = regs->r9, v10 = regs->r10, v11 = regs->r11;
+	u64 v12 = regs->r12, v13 = regs->r13;
+	register u64 r8 asm("r8") = v8;
+	register u64 r9 asm("r9") = v9;
+	register u64 r10 asm("r10") = v10;
+	register u64 r11 asm("r11") = v11;
+	register u64 r12 asm("r12") = v12;
+	register u64 r13 asm("r13") = v13;
 
 	asm volatile("1:\t" TDCALL_BYTES "\n\t"
 		     "jmp 3f\n"
 		     "2:\tor %[trap], %%rax\n"
 		     "3:\n" _ASM_EXTABLE_FAULT(1b, 2b)
-		     : "+a"(rax), "+c"(regs->rcx), "+d"(regs->rdx), "+r"(r8),
-		       "+r"(r9), "+r"(r10), "+r"(r11), "+r"(r12), "+r"(r13)
+		     : "+a"(rax), "+c"(rcx), "+d"(rdx), "+r"(r8), "+r"(r9),
+		       "+r"(r10), "+r"(r11), "+r"(r12), "+r"(r13)
 		     : [trap] "r"(TRAP_BASE)
 		     : "cc", "memory");
-	regs->r8 = r8;
-	regs->r9 = r9;
-	regs->r10 = r10;
-	regs->r11 = r11;
-	regs->r12 = r12;
-	regs->r13 = r13;
+	v8 = r8;
+	v9 = r9;
+	v10 = r10;
+	v11 = r11;
+	v12 = r12;
+	v13 = r13;
+	*regs = (struct tdxc_tdcall_regs){rcx, rdx, v8, v9, v10, v11, v12, v13};
 	return rax;
 }
 
