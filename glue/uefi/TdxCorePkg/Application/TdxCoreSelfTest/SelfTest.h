@@ -1,0 +1,20 @@
+/** @file
+  The tables of tests that TdxCoreSelfTest.efi runs.
+
+  SPDX-License-Identifier: BSD-2-Clause-Patent
+**/
+#ifndef SELF_TEST_H_
+#define SELF_TEST_H_
+
+#include <Uefi.h>
+#include <Library/TdxTapLib.h>
+
+typedef struct {
+  CONST TAP_TEST    *Tests;
+  UINTN             Count;
+} TEST_TABLE;
+
+/// TestCore.c: the core, on values.
+extern CONST TEST_TABLE  gCoreTests;
+
+#endif

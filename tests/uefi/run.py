@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+"""The UEFI package in a real firmware: build, boot OVMF in QEMU, judge.
+
+    run.py [--json] [--only NAME]
+
+Everything is built and kept below build/uefi. The last line is `N passed, N
+failed`. With --json standard output has one object, and the rest goes to
+standard error.
+"""
+import argparse
+import os
+import sys
+import time
+
+import boot
+import build
+
+sys.path.append(os.path.join(build.TREE, "tests/linux"))
+# pylint: disable-next=wrong-import-position
+import verdict  # tests/linux/verdict.py: TAP is judged there
+
+BUILD = os.path.join(build.TREE, "build/uefi")
+
+
+class Case:
+    """One boot: what is on the partition, what the shell runs, who reports."""
+
+    def __init__(self, name, commands, scripts, files=None, judge=None,
+                 **machine):
+        self.name = name
+        self.commands = commands    # of startup.nsh, in order
+        self.scripts = scripts      # names given to TapBegin()
+        self.files = files or {}    # text by name, on the partition
+        self.judge = judge          # more results from a boot.Boot
+        self.machine = machine      # cpus, memory, cpu: see boot.boot()
+
+
+CASES = [
+    Case("selftest-1cpu", ["TdxCoreSelfTest.efi"], ["selftest"], cpus=1),
+    Case("selftest-4cpu", ["TdxCoreSelfTest.efi"], ["selftest"], cpus=4),
+]
+
+
+def try_boot(case, images):
+    """Boot a case and judge it: results."""
+    done = boot.boot(os.path.join(BUILD, case.name), images, case.commands,
+                     case.files, **case.machine)
+    results = verdict.judge_scripts(done.output, case.scripts)
+    results.append(verdict.outcome("the firmware powers off", [
+        line for line in (done.ended,) if line]))
+    if case.judge:
+        results += case.judge(done)
+    for result in results:
+        result.name = f"{case.name}: {result.name}"
+    return results
+
+
+def run(only):
+    """Results of all that was asked for."""
+    images, complaints = build.build_images(os.path.join(BUILD, "clang"))
+    results = [verdict.outcome("build: clang and lld-link, no warning",
+                               complaints)]
+    _, complaints = build.build_like_edk2(os.path.join(BUILD, "gcc"))
+    results.append(verdict.outcome(
+        "build: gcc, where EFIAPI is another calling convention",
+        complaints))
+    if any(result.result == verdict.FAILED for result in results):
+        return results
+    for case in CASES:
+        if only in case.name:
+            results += try_boot(case, images.values())
+    return results
+
+
+def main():
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", default="", metavar="NAME",
+                        help="boots whose name has this in it")
+    args = parser.parse_args()
+    start = time.monotonic()
+    results = run(args.only)
+    return verdict.report({"firmware": "OVMF"}, results,
+                          time.monotonic() - start, args.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
