@@ -11,8 +11,14 @@ import shutil
 import subprocess
 import tempfile
 
+import kernels
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
+TOOL = os.path.join(os.path.dirname(os.path.dirname(HERE)),
+                    "build/dev/tools/tdxcore")
+# A line of a script that names programs of this machine which it runs
+WANTS = re.compile(r"^# with: (.*)$", re.M)
 # What init says before all else
 INIT = "# init"
 FOLDERS = ("bin", "dev", "modules", "proc", "scripts", "sys", "tmp")
@@ -22,6 +28,17 @@ def install(source, target):
     """Copy a file and make it executable."""
     shutil.copyfile(source, target)
     os.chmod(target, 0o755)
+
+
+def install_program(root, name):
+    """A program, with its libraries where it looks for them."""
+    path = TOOL if name == "tdxcore" else shutil.which(name)
+    target = os.path.join(root, "bin", name)
+    install(path, target)
+    subprocess.run(["strip", target], check=True)
+    for library in re.findall(r"(/\S+) \(0x", kernels.call(["ldd", path])):
+        os.makedirs(os.path.dirname(root + library), exist_ok=True)
+        install(library, root + library)
 
 
 def fill(root, kernel, module, scripts):
@@ -39,6 +56,10 @@ def fill(root, kernel, module, scripts):
         shutil.copy(path, os.path.join(root, "modules"))
     for script in scripts:
         shutil.copy(script, os.path.join(root, "scripts"))
+    for name in sorted({name for script in scripts
+                        for line in WANTS.findall(read(script))
+                        for name in line.split()}):
+        install_program(root, name)
 
 
 def pack(path, kernel, module, scripts):

@@ -25,7 +25,6 @@ import verdict
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
-TOOL = os.path.join(TREE, "build/dev/tools/tdxcore")
 BUILD = os.path.join(TREE, "build/linux")
 sys.path.insert(0, os.path.join(TREE, "tests/abi"))
 # pylint: disable-next=wrong-import-position
@@ -103,7 +102,7 @@ def replay(path):
             file.write(packed.read())
     except (OSError, EOFError) as error:
         return verdict.outcome(name, [f"came back damaged: {error}"])
-    done = subprocess.run([TOOL, "replay", path[:-3]], text=True, check=False,
+    done = subprocess.run([boot.TOOL, "replay", path[:-3]], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL)
     lines = done.stdout.splitlines() or ["no output"]
