@@ -18,9 +18,10 @@ is_gone() {
 	! is_there "$1"
 }
 
+# Movable memory goes again, whoever took a page of it meanwhile.
 goes_online() {
 	until_true is_there "$1" || return
-	echo online >"$(block "$1")/state"
+	echo online_movable >"$(block "$1")/state"
 	grep -x online "$(block "$1")/state"
 }
 
@@ -29,6 +30,8 @@ goes_offline() {
 		grep -x offline "$(block "$1")/state"
 }
 
+# Newer kernels would do it by themselves.
+echo offline >/sys/devices/system/memory/auto_online_blocks
 at=0x100000000
 check "a DIMM is plugged" plug_dimm dimm1 $((128 << 20)) $((at))
 check "without the module its memory goes online" goes_online $at

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # machine: -m 2G -smp 4
 # kernels: 2
-# log 1: kexec -e leaves the first kernel | kexec_core: Starting new kernel
+# log 1: kexec -e leaves the first kernel | Starting new kernel
 # kexec into the same kernel, as a host does that is not rebooted.
 . /host
 
