@@ -62,18 +62,25 @@ def fill(root, kernel, module, scripts):
         install_program(root, name)
 
 
+def archive(root, path):
+    """Append a folder to an initramfs: the kernel unpacks one after the other.
+    """
+    names = [os.path.relpath(os.path.join(folder, name), root)
+             for folder, folders, files in os.walk(root)
+             for name in folders + files]
+    with open(path, "ab") as out:
+        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
+                       input="\n".join(sorted(names)).encode(), cwd=root,
+                       stdout=out, check=True)
+
+
 def pack(path, kernel, module, scripts):
     """An initramfs at `path`."""
+    if os.path.exists(path):
+        os.remove(path)
     with tempfile.TemporaryDirectory() as root:
         fill(root, kernel, module, scripts)
-        names = [os.path.relpath(os.path.join(folder, name), root)
-                 for folder, folders, files in os.walk(root)
-                 for name in folders + files]
-        with open(path, "wb") as out:
-            subprocess.run(
-                ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
-                input="\n".join(sorted(names)).encode(), cwd=root,
-                stdout=out, check=True)
+        archive(root, path)
 
 
 def read(path):

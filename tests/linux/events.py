@@ -285,19 +285,6 @@ def kexec_tool(folder):
     return path
 
 
-def archive(root, path):
-    """Append a folder to an initramfs: the kernel unpacks one after the
-    other.
-    """
-    names = [os.path.relpath(os.path.join(folder, name), root)
-             for folder, folders, files in os.walk(root)
-             for name in folders + files]
-    with open(path, "ab") as out:
-        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
-                       input="\n".join(sorted(names)).encode(), cwd=root,
-                       stdout=out, check=True)
-
-
 def pack(path, kernel, module, scripts, kexec):
     """An initramfs that has itself, without that, for the next kernel."""
     boot.pack(path, kernel, module, [script.path for script in scripts])
@@ -311,13 +298,13 @@ def pack(path, kernel, module, scripts, kexec):
         for module_path in glob.glob(os.path.join(
                 os.path.dirname(kernel.image), "modules/more/*.ko")):
             shutil.copy(module_path, os.path.join(root, "modules/more"))
-        archive(root, path)
+        boot.archive(root, path)
     if any(script.kernels > 1 for script in scripts):
         with tempfile.TemporaryDirectory() as root:
             os.mkdir(os.path.join(root, "boot"))
             shutil.copy(path, os.path.join(root, "boot/initramfs"))
             shutil.copy(kernel.image, os.path.join(root, "boot/vmlinuz"))
-            archive(root, path)
+            boot.archive(root, path)
 
 
 def boot_once(command, log, output, seconds):
@@ -340,8 +327,6 @@ def boot_group(kernel, module, scripts, folder, slowness):
     os.makedirs(folder, exist_ok=True)
     ramdisk, log, output = (os.path.join(folder, name) for name in
                             ("initramfs.cpio", "console.log", "tap"))
-    if os.path.exists(ramdisk):
-        os.remove(ramdisk)
     pack(ramdisk, kernel, module, scripts, kexec_tool(folder))
     command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
                "-machine", "q35", "-cpu", "max,vendor=GenuineIntel",

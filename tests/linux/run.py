@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 """The kernel module in real kernels: build, boot in QEMU, run scripts, judge.
 
-    run.py [--kernel NAME] [--json] [--soak] [--debug] [--only SCRIPT]
+    run.py [--kernel NAME] [--json] [--soak] [--debug] [--events]
+           [--only SCRIPT]
     run.py --selftest
 
 Everything is built and kept below build/linux. The last line is `N passed, N
@@ -20,6 +21,7 @@ import time
 
 import boot
 import debug
+import events
 import kernels
 import verdict
 
@@ -35,6 +37,8 @@ BRIEF = {"SOAK_CYCLES": 20, "SOAK_SECONDS": 30}
 LONG = {"SOAK_CYCLES": 1000, "SOAK_SECONDS": 600}
 DEBUG = {"SOAK_CYCLES": 50, "SOAK_SECONDS": 300}
 TIMEOUTS = {"brief": 400, "long": 3600, "debug": 2400}
+# So much longer a debug kernel may take for an event.
+DEBUG_SLOWNESS = 6
 FINDING = re.compile(r"^(?!\./|/usr|include/|arch/).*(warning|error):", re.M)
 
 
@@ -127,6 +131,15 @@ def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
         + verdict.judge_log(guest.log, guest.ended)
 
 
+def try_events(kernel, scripts, slowness=1):
+    """Build for a kernel, let it live through the events: results."""
+    folder = os.path.join(BUILD, kernel.release)
+    module, results = build_module(kernel, os.path.join(folder, "tree"))
+    if not module:
+        return results
+    return results + events.run(kernel, module, folder, scripts, slowness)
+
+
 def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,8 +150,11 @@ def parse():
                         help="1000 cycles and 10 minutes of stress")
     parser.add_argument("--debug", action="store_true",
                         help="kernels that look for faults, built here")
+    parser.add_argument("--events", action="store_true",
+                        help="hotplug, kexec, crash: tests/linux/events")
     parser.add_argument("--only", default="*", metavar="SCRIPT",
-                        help="one of tests/linux/*.sh: 10-load")
+                        help="one of tests/linux/*.sh: 10-load, or of "
+                        "tests/linux/events/*.sh")
     parser.add_argument("--selftest", action="store_true")
     return parser.parse_args()
 
@@ -150,13 +166,17 @@ def run(args):
     if args.debug:
         results = []
         for kernel in debug.prepare(BUILD):
-            found = try_kernel(kernel, DEBUG, TIMEOUTS["debug"], args.only,
-                               memory="2G")
+            found = (try_events(kernel, args.only, DEBUG_SLOWNESS)
+                     if args.events else
+                     try_kernel(kernel, DEBUG, TIMEOUTS["debug"], args.only,
+                                memory="2G"))
             for result in found:
                 result.name = f"{kernel.release}: {result.name}"
             results += found
         return "debug", results
     kernel = kernels.prepare(args.kernel, BUILD)
+    if args.events:
+        return kernel.release, try_events(kernel, args.only)
     return kernel.release, try_kernel(
         kernel, LONG if args.soak else BRIEF,
         TIMEOUTS["long" if args.soak else "brief"], args.only)
