@@ -4,35 +4,37 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <tdxcore/check.h>
 #include <tdxcore/err.h>
 #include <tdxcore/status.h>
 #include <tdxcore/version.h>
 
 #include "plan_cmd.h"
 
-/* The checker wants KeyIDs. No layout depends on how many there are: they lie
- * above the address bits. */
-#define CHECK_SHARED_KEYIDS  31
-#define CHECK_PRIVATE_KEYIDS 32
+struct layout_plan plan_layout(const struct plan_report *r)
+{
+	struct layout_plan layout = {
+		.config = &r->config,
+		.plan = &r->plan,
+		.infos = r->infos,
+		.reason = r->reason,
+	};
+
+	return layout;
+}
 
 const struct tdxc_tdmr_info *plan_info(const struct plan_report *r, size_t i)
 {
-	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
+	const struct layout_plan layout = plan_layout(r);
 
-	return (const void *)((const char *)r->infos + i * stride);
+	return layout_info(&layout, i);
 }
 
 size_t plan_nr_reserved(const struct plan_report *r, size_t i)
 {
-	const struct tdxc_tdmr_info *info = plan_info(r, i);
-	size_t n = 0;
+	const struct layout_plan layout = plan_layout(r);
 
-	while (n < r->config.limits.max_reserved && info->reserved[n].size)
-		n++;
-	return n;
+	return layout_nr_reserved(&layout, i);
 }
 
 /* --- planning ------------------------------------------------------------ */
@@ -82,28 +84,14 @@ static int seal(struct plan_report *r)
 /* What the module would say: nothing is printed that it would refuse. */
 static int check(const struct plan_report *r)
 {
-	size_t stride = tdxc_tdmr_info_stride(r->config.limits.max_reserved);
-	struct tdxc_check_platform p = {
-		.abi = TDXC_ABI,
-		.keyid_start_bit = r->config.limits.pa_bits,
-		.shared_keyids = CHECK_SHARED_KEYIDS,
-		.private_keyids = CHECK_PRIVATE_KEYIDS,
-		.nr_cmrs = r->nr_cmrs,
-		.limits = r->config.limits,
-	};
+	const struct layout_plan layout = plan_layout(r);
 	struct tdxc_cmr *cmrs = calloc(r->nr_cmrs, sizeof *cmrs);
 	struct tdxc_status_info info;
 	uint64_t status;
-	size_t i;
 
 	if (!cmrs)
 		return plan_no_memory();
-	for (i = 0; i < r->nr_cmrs; i++) {
-		cmrs[i].base = r->cmrs[i].start;
-		cmrs[i].size = tdxc_range_size(r->cmrs[i]);
-	}
-	p.cmrs = cmrs;
-	status = tdxc_check_layout(&p, r->infos, stride, r->plan.nr_tdmrs);
+	status = layout_check(&layout, cmrs);
 	free(cmrs);
 	if (!status)
 		return CLI_OK;
@@ -114,61 +102,13 @@ static int check(const struct plan_report *r)
 	return CLI_INTERNAL;
 }
 
-/* --- no layout ----------------------------------------------------------- */
-
-static void give_up(struct plan_report *r, struct tdxc_range range,
-		    uint32_t node, enum tdxc_plan_reason reason)
-{
-	struct tdxc_plan_excluded *e = &r->given_up[r->plan.nr_excluded];
-
-	if (tdxc_range_is_empty(range))
-		return;
-	e->range = range;
-	e->node = node;
-	e->reason = reason;
-	r->plan.nr_excluded++;
-	if (reason == TDXC_PLAN_LIMIT)
-		r->plan.lost_bytes += tdxc_range_size(range);
-}
-
-/* Split one RAM range: what is in a CMR is lost, the rest never was ours. */
-static void give_up_ram(struct plan_report *r, const struct tdxc_plan_ram *ram)
-{
-	struct tdxc_range legacy = {0, TDXC_PLAN_LEGACY_END};
-	struct tdxc_range rest = ram->range;
-	struct tdxc_range in;
-	size_t i;
-
-	legacy = tdxc_range_intersect(rest, legacy);
-	give_up(r, legacy, ram->node, TDXC_PLAN_LEGACY);
-	if (!tdxc_range_is_empty(legacy))
-		rest.start = legacy.end;
-	i = tdxc_range_find(r->cmrs, r->nr_cmrs, rest.start);
-	for (; i < r->nr_cmrs && r->cmrs[i].start < rest.end; i++) {
-		in = tdxc_range_intersect(rest, r->cmrs[i]);
-		give_up(r, (struct tdxc_range){rest.start, in.start}, ram->node,
-			TDXC_PLAN_NOT_CONVERTIBLE);
-		give_up(r, in, ram->node, TDXC_PLAN_LIMIT);
-		rest.start = in.end;
-	}
-	give_up(r, rest, ram->node, TDXC_PLAN_NOT_CONVERTIBLE);
-}
-
 /* Without a layout all RAM is excluded, and still accounted for. */
 static int account_for_nothing(struct plan_report *r)
 {
-	/* Per RAM range a legacy piece, two for each CMR it meets, and a rest;
-	 * they meet at most nr_ram + nr_cmrs times. */
-	size_t most = 4 * r->nr_ram + 2 * r->nr_cmrs + 1;
-	size_t i;
-
-	memset(&r->plan, 0, sizeof r->plan);
-	r->given_up = calloc(most, sizeof *r->given_up);
+	r->given_up = calloc(layout_none_most(&r->config), sizeof *r->given_up);
 	if (!r->given_up)
 		return plan_no_memory();
-	for (i = 0; i < r->nr_ram; i++)
-		give_up_ram(r, &r->ram[i]);
-	r->plan.excluded = r->given_up;
+	layout_none(&r->plan, &r->config, r->given_up);
 	return CLI_OK;
 }
 
@@ -215,7 +155,7 @@ static int print(const struct plan_report *r)
 	int result = cli_out_open(&out);
 
 	if (!result && r->options->json)
-		result = plan_print_json(out.stream, r);
+		plan_print_json(out.stream, r);
 	else if (!result)
 		plan_print_text(out.stream, r);
 	if (!result)

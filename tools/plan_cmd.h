@@ -15,6 +15,7 @@
 #include <tdxcore/plan.h>
 
 #include "cli.h"
+#include "layout/layout.h"
 #include "map/map.h"
 
 /* Where the convertible memory comes from. */
@@ -86,6 +87,8 @@ static inline bool plan_feasible(const struct plan_report *r)
 	return !r->reason[0];
 }
 
+/* What firmware has of it too. */
+struct layout_plan plan_layout(const struct plan_report *r);
 /* TDMR_INFO number i, as the module reads it. */
 const struct tdxc_tdmr_info *plan_info(const struct plan_report *r, size_t i);
 /* Reserved areas of it in use. */
@@ -93,8 +96,7 @@ size_t plan_nr_reserved(const struct plan_report *r, size_t i);
 /* RAM of all kinds. */
 uint64_t plan_ram_bytes(const struct plan_report *r);
 
-/* 0, or CLI_INTERNAL with a message. */
-int plan_print_json(FILE *f, const struct plan_report *r);
+void plan_print_json(FILE *f, const struct plan_report *r);
 void plan_print_text(FILE *f, const struct plan_report *r);
 /* 0, or CLI_INTERNAL with a message. Feasible layouts only. */
 int plan_print_svg(FILE *f, const struct plan_report *r);

@@ -176,25 +176,18 @@ int map_cmrs_listed(const struct map_list *list, const char *name,
 
 int map_cmrs_ram(const struct map *map, struct tdxc_range **cmrs, size_t *nr)
 {
-	const struct tdxc_range above = {TDXC_PLAN_LEGACY_END, MAP_PA_END};
 	struct tdxc_plan_ram *ram;
-	struct tdxc_range *out;
 	size_t nr_ram;
-	size_t i;
 
 	*cmrs = NULL;
 	*nr = 0;
 	if (map_ram(map, &ram, &nr_ram) != MAP_OK)
 		return MAP_E_NOMEM;
-	out = calloc(nr_ram + 1, sizeof *out);
-	for (i = 0; out && i < nr_ram; i++)
-		out[i] = tdxc_range_intersect(ram[i].range, above);
+	*cmrs = calloc(nr_ram + 1, sizeof **cmrs);
+	if (*cmrs)
+		*nr = layout_cmrs(ram, nr_ram, *cmrs);
 	free(ram);
-	if (!out)
-		return MAP_E_NOMEM;
-	*nr = tdxc_range_join(out, nr_ram);
-	*cmrs = out;
-	return MAP_OK;
+	return *cmrs ? MAP_OK : MAP_E_NOMEM;
 }
 
 /* Every byte that the map says anything about. */

@@ -10,10 +10,7 @@
  * the closing bracket tells whether the end is included. TYPE is a number
  * (`type=7`) or a name, as Linux, UEFI or the UEFI shell spell it.
  *
- * RAM is what Linux calls usable once boot services are gone: types 1, 2, 3, 4
- * and 7, unless the firmware set the attribute "specific purpose", which makes
- * it soft reserved. ACPI tables (9) stay, persistent memory (14) and unaccepted
- * memory (15) are not RAM.
+ * Which types are RAM is known in ../layout, to firmware too.
  */
 #include "parse.h"
 
@@ -22,8 +19,6 @@
 #define EXPECTED                                                               \
 	"\"memNN START END TYPE\" (hex, end excluded) or "                     \
 	"\"memNN: ... range=[0xSTART-0xEND]\""
-#define EFI_MEMORY_SP	   (1ull << 18)
-#define EFI_RAM_TYPES	   0x9Eu /* 1, 2, 3, 4 and 7 */
 #define EFI_NR_TYPES	   16u
 #define EFI_NR_SPELLINGS   4
 #define EFI_SPELLING_BYTES 30
@@ -128,7 +123,7 @@ static bool efi_is_specific_purpose(struct map_cursor c)
 
 	if (map_skip_past(&number, "attr="))
 		return map_scan_hex(&number, &attributes) == MAP_SCAN_OK &&
-		       (attributes & EFI_MEMORY_SP) != 0;
+		       (attributes & LAYOUT_EFI_SP) != 0;
 	return map_skip_past(&c, "|SP|");
 }
 
@@ -166,8 +161,7 @@ static int efi_add(struct map_reader *r, struct map *map,
 					    range->end);
 	if (err != MAP_OK)
 		return err;
-	ram = d.type < 32 && ((EFI_RAM_TYPES >> d.type) & 1) != 0 &&
-	      !d.specific_purpose;
+	ram = layout_efi_is_ram(d.type, d.specific_purpose ? LAYOUT_EFI_SP : 0);
 	map_set_type(&map->memory, &d.name, ram);
 	return MAP_OK;
 }

@@ -16,8 +16,10 @@
 
 #include <tdxcore/plan.h>
 
+#include "../layout/layout.h"
+
 /** Addresses of a map are below 2^this. */
-#define MAP_PA_BITS 52
+#define MAP_PA_BITS LAYOUT_PA_BITS
 /** Room for the name of a type; longer ones are cut. @units{bytes, with NUL} */
 #define MAP_TYPE_BYTES 40
 /** Largest file that is read. @units{bytes} */
