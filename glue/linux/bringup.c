@@ -16,6 +16,7 @@
 #include "bringup.h"
 #include "power.h"
 #include "recording.h"
+#include "sim/sim.h"
 #include "tdxc_linux.h"
 
 #define INFOS_BYTES ((size_t)TDXC_MODULE_MAX_TDMRS * 1024)
@@ -118,6 +119,8 @@ static int memory_alloc(struct tdxc_linux_bringup *b)
 	b->cpus = kcalloc(b->nr_cpus, sizeof(*b->cpus), GFP_KERNEL);
 	b->cpu_of = kcalloc(b->nr_cpus, sizeof(u32), GFP_KERNEL);
 	b->index_of = kcalloc(nr_cpu_ids, sizeof(u32), GFP_KERNEL);
+	if (b->index_of) /* no CPU of the module's */
+		memset(b->index_of, 0xFF, nr_cpu_ids * sizeof(u32));
 	b->infos = alloc_pages_exact(INFOS_BYTES, GFP_KERNEL | __GFP_ZERO);
 	b->pointers = (u64 *)get_zeroed_page(GFP_KERNEL);
 	b->ram = tdxc_linux_ram_get(&b->nr_ram);
@@ -193,6 +196,8 @@ static int lp_online(unsigned int cpu)
 		return err;
 	}
 	b->cpus[index].online = 1;
+	if (READ_ONCE(b->waiting))
+		schedule_work(&b->resume);
 	return 0;
 }
 
@@ -214,8 +219,12 @@ static int lp_offline(unsigned int cpu)
 	err = tdxc_module_cpu_may_leave(
 		&b->module, index,
 		b->keyid_words ? tdxc_keyids_in_use(&b->keyids) : 0, &package);
-	if (err)
+	if (err) {
+		pr_warn_ratelimited("tdxcore: CPU %u stays: KeyIDs are in use, "
+				    "and it is the last of package %u\n",
+				    cpu, package);
 		return err;
+	}
 	err = tdxc_coherence_decide(
 		tdxc_linux_coherence(), TDXC_COHERENCE_CPU_OFFLINE,
 		module_state(b),
@@ -351,6 +360,8 @@ static int take_keyids(struct tdxc_linux_bringup *b)
 {
 	size_t words = tdxc_keyids_words(b->config.platform);
 
+	if (b->keyid_words)
+		return TDXC_OK;
 	b->keyid_words = kcalloc(words, sizeof(u64), GFP_KERNEL);
 	if (!b->keyid_words)
 		return TDXC_E_NOMEM;
@@ -426,9 +437,24 @@ int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b)
 			tdxc_err_name(err), diag.status);
 	cpuhp_remove_state(b->hotplug_state);
 	owner = NULL;
+	b->waiting = false;
 	tdxc_linux_publish(b, false);
 	memory_free(b);
 	vmx_put(b);
+	return err;
+}
+
+/* Until it is ready, or waits, or is taken back. */
+static int go_on(struct tdxc_linux_bringup *b)
+{
+	int err = run(b);
+
+	b->waiting = err == TDXC_E_NODEV && b->config.waits &&
+		     b->step == TDXC_MODULE_CPUS;
+	if (!err)
+		tdxc_linux_publish(b, true);
+	else if (!b->waiting)
+		(void)tdxc_linux_bringup_stop(b);
 	return err;
 }
 
@@ -457,12 +483,7 @@ int tdxc_linux_bringup_start(struct tdxc_linux_bringup *b,
 	if (err < 0)
 		goto no_cpus;
 	b->hotplug_state = err;
-	err = run(b);
-	if (err)
-		(void)tdxc_linux_bringup_stop(b);
-	else
-		tdxc_linux_publish(b, true);
-	return err;
+	return go_on(b);
 no_cpus:
 	owner = NULL;
 no_module:
@@ -472,18 +493,46 @@ no_memory:
 	return err;
 }
 
+static void say_how_it_ended(const struct tdxc_linux_bringup *b)
+{
+	if (!b->err)
+		pr_info("tdxcore: TDX module ready\n");
+	else if (b->waiting)
+		pr_info("tdxcore: bring-up waits for CPUs that are offline\n");
+	else
+		pr_info("tdxcore: bring-up ended at %s with %s: %s, status "
+			"0x%llx\n",
+			tdxc_module_step_name(b->step), tdxc_err_name(b->err),
+			tdxc_leaf_name(b->diag.rax), b->diag.status);
+}
+
+/* A CPU came, and did LP.INIT. */
+static void resume(struct work_struct *work)
+{
+	struct tdxc_linux_bringup *b = &machine;
+
+	mutex_lock(&b->lock);
+	if (b->waiting) {
+		b->err = go_on(b);
+		say_how_it_ended(b);
+	}
+	mutex_unlock(&b->lock);
+}
+
 /* TDX that is not there is no reason not to load: the rest is of use. */
 int tdxc_linux_bringup_init(void)
 {
 	struct tdxc_linux_bringup_config config = {
 		.platform = tdxc_linux_platform(),
 		.port = tdxc_linux_seamcall_port(),
-		.vmx = true,
+		.vmx = !tdxc_ksim_firmware_is_on(),
+		.waits = true,
 	};
 	struct tdxc_linux_bringup *b = &machine;
 	struct tdxc_hotplug_state state;
 	int err;
 
+	INIT_WORK(&b->resume, resume);
 	tdxc_linux_hotplug_state(&state);
 	err = tdxc_hotplug_may_bring_up(&state);
 	if (err) {
@@ -493,13 +542,7 @@ int tdxc_linux_bringup_init(void)
 	tdxc_linux_record_machine();
 	mutex_lock(&b->lock);
 	b->err = tdxc_linux_bringup_start(b, &config);
-	if (b->err)
-		pr_info("tdxcore: bring-up ended at %s with %s: %s, status "
-			"0x%llx\n",
-			tdxc_module_step_name(b->step), tdxc_err_name(b->err),
-			tdxc_leaf_name(b->diag.rax), b->diag.status);
-	else
-		pr_info("tdxcore: TDX module ready\n");
+	say_how_it_ended(b);
 	mutex_unlock(&b->lock);
 	return 0;
 }
@@ -509,7 +552,8 @@ void tdxc_linux_bringup_exit(void)
 	struct tdxc_linux_bringup *b = &machine;
 
 	mutex_lock(&b->lock);
-	if (b->started)
+	if (b->started || b->waiting)
 		(void)tdxc_linux_bringup_stop(b);
 	mutex_unlock(&b->lock);
+	cancel_work_sync(&b->resume);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include <tdxcore/tdxcore.h>
 
@@ -13,6 +14,9 @@ struct tdxc_linux_bringup_config {
 	const struct tdxc_platform *platform; /* kept by reference */
 	struct tdxc_seamcall_port port;
 	bool vmx; /* the instruction needs VMX operation */
+	/* A CPU without LP.INIT that is offline is waited for: what is begun
+	 * goes on as it comes. */
+	bool waits;
 };
 
 /* One bring-up. Members are read under `lock`. */
@@ -40,6 +44,8 @@ struct tdxc_linux_bringup {
 	struct tdxc_sept_quarantine quarantine;
 	int hotplug_state;
 	bool started;
+	bool waiting; /* for a CPU */
+	struct work_struct resume;
 	/* of the step that failed, or the last one */
 	int err;
 	enum tdxc_module_step step;
@@ -53,8 +59,9 @@ struct tdxc_linux_bringup *tdxc_linux_bringup(void);
 /* What the module's ops do here; ctx unused. */
 extern const struct tdxc_module_ops tdxc_linux_module_ops;
 
-/* Until READY, or an error with everything taken back; under `lock`, and of
- * all bring-ups one at a time: CPUs that come and go belong to it. */
+/* Until READY, or an error with everything taken back, or `waiting`; under
+ * `lock`, and of all bring-ups one at a time: CPUs that come and go belong to
+ * it. */
 int tdxc_linux_bringup_start(struct tdxc_linux_bringup *b,
 			     const struct tdxc_linux_bringup_config *config);
 /* All of it back; what the module still believes in stays lent. */

@@ -4,6 +4,7 @@
 #include <linux/printk.h>
 
 #include "compat.h"
+#include "sim/sim.h"
 #include "tdxc_linux.h"
 
 static struct tdxc_platform platform;
@@ -47,6 +48,7 @@ void tdxc_linux_platform_regs(struct tdxc_platform_regs *regs)
 	/* power.c refuses both from bring-up on. */
 	regs->hibernation_excluded = true;
 	regs->s3_excluded = true;
+	tdxc_ksim_firmware_regs(regs);
 }
 
 const struct tdxc_platform *tdxc_linux_platform(void)

@@ -1,100 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause-Patent)
-/*
- * Memory that comes and goes, sleep, and the end of the kernel: the kernel
- * tells, the core judges. While TDX is off every verdict is to go on.
- */
-#include <linux/memory.h>
+/* Sleep, and the end of the kernel. */
 #include <linux/notifier.h>
-#include <linux/pfn.h>
+#include <linux/panic_notifier.h>
 #include <linux/printk.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
-#include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/suspend.h>
 
 #include "bringup.h"
 #include "compat.h"
 #include "power.h"
 #include "tdxc_linux.h"
-#include "trace.h"
-
-/* Not the bring-up's mutex: who brings memory online holds locks that a
- * bring-up needs. */
-static DEFINE_RWLOCK(published);
-
-void tdxc_linux_publish(struct tdxc_linux_bringup *b, bool started)
-{
-	write_lock(&published);
-	b->started = started;
-	write_unlock(&published);
-}
-
-void tdxc_linux_hotplug_state(struct tdxc_hotplug_state *state)
-{
-	const struct tdxc_linux_bringup *b = tdxc_linux_bringup();
-	const struct tdxc_platform *p = tdxc_linux_platform();
-
-	*state = (struct tdxc_hotplug_state){
-		.abi = TDXC_ABI,
-		.flags = (tdxc_linux_param_use_tdx() ? 0
-						     : TDXC_HOTPLUG_NO_USE_TDX),
-		.tdx = p->usable ? TDXC_HOTPLUG_TDX_ENABLED
-				 : TDXC_HOTPLUG_TDX_OFF,
-		.seamrr_enabled = p->seamrr_enabled,
-	};
-	if (!b->started)
-		return;
-	state->tdx = TDXC_HOTPLUG_TDX_UP;
-	state->cmrs = b->module.cmrs;
-	state->nr_cmrs = b->module.nr_cmrs;
-	state->memory = b->memory;
-	state->nr_memory = b->nr_memory;
-}
-
-/* --- memory --------------------------------------------------------------- */
-
-static bool is_refused(enum tdxc_hotplug_event event, struct tdxc_range range)
-{
-	char text[TDXC_HOTPLUG_MESSAGE_BYTES];
-	struct tdxc_hotplug_verdict verdict;
-	struct tdxc_hotplug_state state;
-	struct tdxc_range first;
-	int err;
-
-	read_lock(&published);
-	tdxc_linux_hotplug_state(&state);
-	err = tdxc_hotplug_judge(&state, event, &range, &first, 1, &verdict);
-	read_unlock(&published);
-	if (err)
-		return false;
-	trace_tdxcore_hotplug(event, range.start, range.end, verdict.answer,
-			      verdict.reason);
-	if (verdict.answer != TDXC_HOTPLUG_ALLOW) {
-		tdxc_hotplug_message(event, &range, &verdict,
-				     verdict.nr ? &first : NULL, text,
-				     sizeof(text));
-		pr_warn_ratelimited("tdxcore: %s\n", text);
-	}
-	return verdict.answer == TDXC_HOTPLUG_REFUSE;
-}
-
-static int memory_event(struct notifier_block *block, unsigned long action,
-			void *data)
-{
-	const struct memory_notify *notify = data;
-	struct tdxc_range range = {
-		PFN_PHYS(notify->start_pfn),
-		PFN_PHYS(notify->start_pfn + notify->nr_pages),
-	};
-	bool refused = false;
-
-	if (action == MEM_GOING_ONLINE)
-		refused = is_refused(TDXC_HOTPLUG_MEMORY_ONLINE, range);
-	if (action == MEM_GOING_OFFLINE)
-		refused = is_refused(TDXC_HOTPLUG_MEMORY_OFFLINE, range);
-	return refused ? NOTIFY_BAD : NOTIFY_OK;
-}
-
-static struct notifier_block memory_block = {.notifier_call = memory_event};
 
 /* --- sleep ---------------------------------------------------------------- */
 
@@ -122,6 +39,16 @@ static void flush_ipi(void *unused)
 	tdxc_linux_wbinvd();
 }
 
+static int flush_on(u32 cpu)
+{
+	/* In a panic interrupts are off. */
+	if (cpu == raw_smp_processor_id()) {
+		tdxc_linux_wbinvd();
+		return 0;
+	}
+	return smp_call_function_single((int)cpu, flush_ipi, NULL, 1);
+}
+
 static void disable(struct tdxc_handover *h)
 {
 	struct tdxc_seamcall_diag diag;
@@ -131,8 +58,35 @@ static void disable(struct tdxc_handover *h)
 	       TDXC_E_AGAIN)
 		cpu_relax();
 	preempt_enable();
-	if (h->tell)
-		pr_info("tdxcore: SYS.DISABLE: 0x%llx\n", diag.status);
+	if (h->config.module)
+		pr_info("tdxcore: the end: last SEAMCALL, SYS.DISABLE on CPU "
+			"%u: 0x%llx\n",
+			h->config.executing, diag.status);
+}
+
+static void flush(struct tdxc_handover *h, u32 cpu)
+{
+	int err = flush_on(cpu);
+
+	/* What is repeated, and how often, `h` says. */
+	if (!tdxc_handover_flushed(h, err) && !err)
+		pr_info("tdxcore: the end: flush on CPU %u\n", cpu);
+}
+
+static const char *const kinds[] = {
+	[TDXC_HANDOVER_REBOOT] = "reboot",
+	[TDXC_HANDOVER_KEXEC] = "kexec",
+	[TDXC_HANDOVER_CRASH] = "crash",
+};
+
+static u32 over(const struct tdxc_handover *h)
+{
+	if (h->config.module)
+		pr_info("tdxcore: the end: hand-over (%s), %u CPUs did not "
+			"flush%s\n",
+			kinds[h->config.kind], h->unflushed,
+			h->degraded ? ", memory may be poisoned" : "");
+	return h->unflushed;
 }
 
 u32 tdxc_linux_hand_over(enum tdxc_handover_kind kind)
@@ -164,38 +118,59 @@ u32 tdxc_linux_hand_over(enum tdxc_handover_kind kind)
 			disable(&h);
 			break;
 		case TDXC_HANDOVER_FLUSH:
-			/* What is repeated, and how often, `h` says. */
-			(void)!tdxc_handover_flushed(
-				&h, smp_call_function_single(
-					    (int)todo.cpu, flush_ipi, NULL, 1));
+			flush(&h, todo.cpu);
 			break;
 		default:
-			return h.unflushed;
+			return over(&h);
 		}
 	}
 }
 
+/* Memory is kept in a kexec only. Until it is known otherwise it is one. */
+static enum tdxc_handover_kind ending = TDXC_HANDOVER_KEXEC;
+
+static int reboot_event(struct notifier_block *block, unsigned long action,
+			void *command)
+{
+	bool kexec = action == SYS_RESTART && command &&
+		     !strcmp(command, "kexec reboot");
+
+	ending = kexec ? TDXC_HANDOVER_KEXEC : TDXC_HANDOVER_REBOOT;
+	return NOTIFY_OK;
+}
+
+static struct notifier_block reboot_block = {.notifier_call = reboot_event};
+
 static void shut_down(void)
 {
-	u32 unflushed = tdxc_linux_hand_over(TDXC_HANDOVER_KEXEC);
-
-	if (unflushed)
-		pr_warn("tdxcore: %u CPUs did not flush\n", unflushed);
+	(void)tdxc_linux_hand_over(ending);
 }
 
 TDXC_COMPAT_SYSCORE(tdxc_syscore, shut_down);
 
+/* A crash kernel that is loaded is entered before this, unless the kernel was
+ * told crash_kexec_post_notifiers. */
+static int panic_event(struct notifier_block *block, unsigned long action,
+		       void *message)
+{
+	(void)tdxc_linux_hand_over(TDXC_HANDOVER_CRASH);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block panic_block = {.notifier_call = panic_event};
+
 int tdxc_linux_power_init(void)
 {
-	int err = register_memory_notifier(&memory_block);
+	int err = register_pm_notifier(&sleep_block);
 
 	if (err)
 		return err;
-	err = register_pm_notifier(&sleep_block);
+	err = register_reboot_notifier(&reboot_block);
 	if (err) {
-		unregister_memory_notifier(&memory_block);
+		unregister_pm_notifier(&sleep_block);
 		return err;
 	}
+	atomic_notifier_chain_register(&panic_notifier_list, &panic_block);
 	tdxc_compat_register_syscore(&tdxc_syscore);
 	return 0;
 }
@@ -203,6 +178,7 @@ int tdxc_linux_power_init(void)
 void tdxc_linux_power_exit(void)
 {
 	tdxc_compat_unregister_syscore(&tdxc_syscore);
+	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
+	unregister_reboot_notifier(&reboot_block);
 	unregister_pm_notifier(&sleep_block);
-	unregister_memory_notifier(&memory_block);
 }

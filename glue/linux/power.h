@@ -13,6 +13,9 @@ void tdxc_linux_publish(struct tdxc_linux_bringup *b, bool started);
 /* What the core judges hotplug by, as of now. While the machine's module may be
  * taken back, its lists must not be looked at outside this file. */
 void tdxc_linux_hotplug_state(struct tdxc_hotplug_state *state);
+int tdxc_linux_hotplug_init(void);
+void tdxc_linux_hotplug_exit(void);
+
 /* The end of this kernel, here and now; returns how many CPUs did not flush. */
 u32 tdxc_linux_hand_over(enum tdxc_handover_kind kind);
 

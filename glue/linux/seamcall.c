@@ -15,6 +15,7 @@
 #include <asm/asm.h>
 
 #include "recording.h"
+#include "sim/sim.h"
 #include "tdxc_linux.h"
 #include "trace.h"
 
@@ -198,6 +199,8 @@ static u64 execute_seamldr(u64 rax, struct tdxc_seamcall_regs *regs,
 static u64 execute(u64 rax, struct tdxc_seamcall_regs *regs,
 		   enum tdxc_seamcall_shape shape)
 {
+	if (tdxc_ksim_firmware_is_on())
+		return tdxc_ksim_firmware_call(rax, regs, shape);
 	if (rax & TDXC_SEAMLDR)
 		return execute_seamldr(rax, regs, shape);
 	return execute_module(rax, regs, shape);

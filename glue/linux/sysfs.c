@@ -38,6 +38,8 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 		length = sysfs_emit(
 			buf, "%s\n",
 			tdxc_module_step_name(tdxc_module_step(&b->module)));
+	else if (b->waiting)
+		length = sysfs_emit(buf, "waits for a CPU\n");
 	else
 		length = sysfs_emit(buf, "off (%s)\n", tdxc_err_name(b->err));
 	mutex_unlock(&b->lock);

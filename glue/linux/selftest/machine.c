@@ -192,6 +192,7 @@ static enum tdxc_selftest_result cpu_events(char *why)
 
 static enum tdxc_selftest_result hand_over(char *why)
 {
+	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
 	TDXC_EXPECT_EQ(tdxc_linux_hand_over(TDXC_HANDOVER_REBOOT), 0);
 	TDXC_EXPECT_EQ(tdxc_linux_hand_over(TDXC_HANDOVER_KEXEC), 0);
 	return TDXC_SELFTEST_OK;

@@ -10,6 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/crypto.h>
 #include <linux/gfp.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -54,11 +55,20 @@ static struct page *make_page(struct tdxc_ksim_machine *machine,
 	return xa_is_err(there) ? NULL : there;
 }
 
+/* This kernel's own, where the machine is this one and has RAM there. */
+static struct page *real_page(const struct tdxc_ksim_machine *machine,
+			      unsigned long frame)
+{
+	return machine->real ? pfn_to_online_page(frame) : NULL;
+}
+
 void *tdxc_ksim_machine_page(struct tdxc_ksim_machine *machine, u64 pa)
 {
 	unsigned long frame = plain(machine, pa) >> PAGE_SHIFT;
-	struct page *page = xa_load(&machine->pages, frame);
+	struct page *page = real_page(machine, frame);
 
+	if (!page)
+		page = xa_load(&machine->pages, frame);
 	if (!page)
 		page = make_page(machine, frame);
 	if (!page) {
@@ -72,12 +82,17 @@ void tdxc_ksim_machine_zero(struct tdxc_ksim_machine *machine, u64 pa,
 			    u64 bytes)
 {
 	unsigned long first = plain(machine, pa) >> PAGE_SHIFT;
+	unsigned long last = first + (bytes >> PAGE_SHIFT) - 1;
 	unsigned long frame;
 	struct page *page;
 
-	xa_for_each_range(&machine->pages, frame, page, first,
-			  first + (bytes >> PAGE_SHIFT) - 1)
+	xa_for_each_range(&machine->pages, frame, page, first, last)
 		clear_page(page_address(page));
+	for (frame = first; machine->real && frame <= last; frame++) {
+		page = real_page(machine, frame);
+		if (page)
+			clear_page(page_address(page));
+	}
 }
 
 static void free_memory(struct tdxc_ksim_machine *machine)
@@ -187,17 +202,21 @@ static const struct tdxc_sim_ops ops = {
 
 /* --- power on ------------------------------------------------------------- */
 
-/* None of them goes until tdxc_ksim_machine_let_go(). */
+/* None of them goes until tdxc_ksim_machine_let_go(), if they are not real:
+ * what may go then, the core says. */
 static void find_cpus(struct tdxc_ksim_machine *machine)
 {
+	const struct cpumask *mask =
+		machine->real ? cpu_present_mask : cpu_online_mask;
 	int cpu;
 
 	cpus_read_lock();
-	tdxc_ksim_hold_cpus();
-	machine->holds_cpus = true;
-	for (cpu = cpumask_first(cpu_online_mask);
+	if (!machine->real)
+		tdxc_ksim_hold_cpus();
+	machine->holds_cpus = !machine->real;
+	for (cpu = cpumask_first(mask);
 	     cpu < (int)nr_cpu_ids && machine->nr_lps < TDXC_SIM_MAX_LPS;
-	     cpu = cpumask_next(cpu, cpu_online_mask)) {
+	     cpu = cpumask_next(cpu, mask)) {
 		machine->cpu_of[machine->nr_lps++] = cpu;
 		machine->lp_of[cpu] = machine->nr_lps;
 	}
@@ -230,6 +249,14 @@ static void describe(struct tdxc_ksim_machine *machine,
 		.cmrs = {{MIB, GIB - MIB}, {4 * GIB, config->gib * GIB}},
 		.nr_cmrs = 2,
 	};
+	if (!config->real)
+		return;
+	machine->platform.nr_packages =
+		clamp(config->packages, 1u,
+		      min(machine->nr_lps, TDXC_SIM_MAX_PACKAGES));
+	machine->platform.seamrr = config->seamrr;
+	memcpy(machine->platform.cmrs, config->cmrs, sizeof(config->cmrs));
+	machine->platform.nr_cmrs = config->nr_cmrs;
 }
 
 static void record_machine(const struct tdxc_sim_platform *p)
@@ -270,6 +297,7 @@ int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 
 	memset(machine, 0, sizeof(*machine));
 	xa_init(&machine->pages);
+	machine->real = config->real;
 	find_cpus(machine);
 	describe(machine, config);
 	machine->scrap = alloc_page(GFP_KERNEL | __GFP_ZERO);
@@ -279,7 +307,7 @@ int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 		err = -EINVAL;
 	if (err)
 		tdxc_ksim_machine_fini(machine);
-	else if (tdxc_record_is_on())
+	else if (tdxc_record_is_on() && !machine->real)
 		record_machine(&machine->platform);
 	return err;
 }
@@ -342,7 +370,7 @@ static void execute(struct tdxc_ksim_machine *machine, u32 lp,
 	enum tdxc_sim_outcome outcome;
 
 	atomic64_inc(&machine->calls[min_t(u64, regs->gpr[0] & 0xFFFF, 127)]);
-	if (tdxc_record_is_on())
+	if (tdxc_record_is_on() && !machine->real)
 		outcome = recorded(machine, lp, regs);
 	else
 		outcome = tdxc_sim_seamcall(&machine->module, lp, regs);

@@ -34,6 +34,13 @@ struct tdxc_ksim_machine_config {
 	bool dynamic_pamt;
 	bool erratum; /* a CPU model with partial-write poisoning */
 	u32 gib;      /* of RAM above 4 GiB */
+	/* Memory is this kernel's own where it is online; processors are all
+	 * CPUs that are present, and may go. */
+	bool real;
+	u32 packages;		  /* real: of these CPUs */
+	struct tdxc_range seamrr; /* real: what firmware says */
+	struct tdxc_cmr cmrs[TDXC_MAX_CMRS];
+	u32 nr_cmrs;
 };
 
 struct tdxc_ksim_machine {
@@ -41,6 +48,7 @@ struct tdxc_ksim_machine {
 	struct tdxc_sim_platform platform;
 	struct xarray pages; /* by frame: a struct page */
 	struct page *scrap;  /* for addresses that have none */
+	bool real;	     /* see its config */
 	atomic64_t scrapped; /* times it was needed: 0, or nothing is right */
 	atomic64_t nr_pages;
 	struct crypto_shash *sha384;
@@ -333,6 +341,20 @@ void tdxc_ksim_hold_cpus(void);
 void tdxc_ksim_release_cpus(void);
 int tdxc_ksim_init(void);
 void tdxc_ksim_exit(void);
+
+/* --- firmware.c: this machine, with TDX ----------------------------------- */
+
+bool tdxc_ksim_firmware_is_on(void);
+/* What firmware changes of this machine's registers. */
+void tdxc_ksim_firmware_regs(struct tdxc_platform_regs *regs);
+/* SEAMCALL on this CPU; preemption is off. */
+u64 tdxc_ksim_firmware_call(u64 rax, struct tdxc_seamcall_regs *regs,
+			    enum tdxc_seamcall_shape shape);
+int tdxc_ksim_firmware_init(void);
+void tdxc_ksim_firmware_exit(void);
+
+/* --- tests.c, stress.c ---------------------------------------------------- */
+
 /* tests.c: hosts that the tests left. */
 void tdxc_ksim_tests_exit(void);
 /* stress.c: random operations on TDs for so many seconds; 0, or what went
