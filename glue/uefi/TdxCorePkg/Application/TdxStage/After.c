@@ -295,7 +295,7 @@ CONST TAP_TEST  gTestsAfter[] = {
   { "after: what the host refused is not mapped",                      TestRefused     },
   { "after: exclusions inside large pages were split out",             TestSplits      },
   { "after: CR0.WP is as it was",                                      TestCr0         },
-  { "after: nothing was allocated or freed while boot services ended", TestAllocations },
+  { "after: the driver neither allocated nor freed while boot services ended", TestAllocations },
 };
 
 CONST UINTN  gNumberAfter = ARRAY_SIZE (gTestsAfter);

@@ -89,8 +89,45 @@ IsTold (
 }
 
 //
-// Whoever allocates or frees memory from now on is counted.
+// The driver's handle is its image's.
 //
+STATIC
+CONST CHAR8 *
+FindImage (
+  VOID
+  )
+{
+  EFI_LOADED_IMAGE_PROTOCOL  *Image;
+  EFI_HANDLE                 Handle;
+  UINTN                      Bytes = sizeof (Handle);
+
+  TAP_CHECK (!EFI_ERROR (gBS->LocateHandle (ByProtocol, &gTdxUnshareProtocolGuid, NULL, &Bytes, &Handle)));
+  TAP_CHECK (!EFI_ERROR (gBS->HandleProtocol (Handle, &gEfiLoadedImageProtocolGuid, (VOID **)&Image)));
+  gStage.DriverStart = (UINTN)Image->ImageBase;
+  gStage.DriverEnd   = gStage.DriverStart + Image->ImageSize;
+  return NULL;
+}
+
+STATIC
+VOID
+Count (
+  IN UINT64  Caller
+  )
+{
+  if ((Caller >= gStage.DriverStart) && (Caller < gStage.DriverEnd)) {
+    gStage.Allocations++;
+  } else {
+    gStage.AllocationsOfOthers++;
+  }
+}
+
+#define COUNT()  Count ((UINTN)__builtin_return_address (0))
+
+STATIC EFI_ALLOCATE_PAGES  mAllocatePages;
+STATIC EFI_ALLOCATE_POOL   mAllocatePool;
+STATIC EFI_FREE_PAGES      mFreePages;
+STATIC EFI_FREE_POOL       mFreePool;
+
 STATIC
 EFI_STATUS
 EFIAPI
@@ -101,8 +138,8 @@ CountPages (
   IN OUT EFI_PHYSICAL_ADDRESS  *Memory
   )
 {
-  gStage.Allocations++;
-  return EFI_OUT_OF_RESOURCES;
+  COUNT ();
+  return mAllocatePages (Type, MemoryType, Pages, Memory);
 }
 
 STATIC
@@ -114,8 +151,8 @@ CountPool (
   OUT VOID             **Buffer
   )
 {
-  gStage.Allocations++;
-  return EFI_OUT_OF_RESOURCES;
+  COUNT ();
+  return mAllocatePool (PoolType, Size, Buffer);
 }
 
 STATIC
@@ -126,8 +163,8 @@ CountFreePages (
   IN UINTN                 Pages
   )
 {
-  gStage.Allocations++;
-  return EFI_NOT_FOUND;
+  COUNT ();
+  return mFreePages (Memory, Pages);
 }
 
 STATIC
@@ -137,13 +174,12 @@ CountFreePool (
   IN VOID  *Buffer
   )
 {
-  gStage.Allocations++;
-  return EFI_NOT_FOUND;
+  COUNT ();
+  return mFreePool (Buffer);
 }
 
 //
-// At ExitBootServices () itself, which is when the memory map may not change
-// any more: this handler is the first of its event at TPL_NOTIFY.
+// At ExitBootServices () itself, from when on the memory map may not change.
 //
 STATIC
 VOID
@@ -153,6 +189,10 @@ OnExit (
   IN VOID       *Context
   )
 {
+  mAllocatePages     = gBS->AllocatePages;
+  mAllocatePool      = gBS->AllocatePool;
+  mFreePages         = gBS->FreePages;
+  mFreePool          = gBS->FreePool;
   gBS->AllocatePages = CountPages;
   gBS->AllocatePool  = CountPool;
   gBS->FreePages     = CountFreePages;
@@ -196,6 +236,10 @@ Run (
 
   RunDefects ();
   Why = FindDriver ();
+  if (Why == NULL) {
+    Why = FindImage ();
+  }
+
   TapResult ("live: the driver's protocol and report are there", Why);
   if (Why != NULL) {
     return Why;
@@ -212,6 +256,7 @@ Run (
 
   gStage.Sim->chunk  = 192 * SIZE_1MB + SIZE_4KB;
   gStage.Sim->busy   = 7;
+  gStage.Sim->small  = gStage.Memory.Range[NR_4K + 30];
   gStage.Sim->refuse = gStage.Memory.Refused;
   return Leave (ImageHandle);
 }

@@ -37,7 +37,10 @@ typedef struct {
   struct stage_walk           Walk;
   STAGE_MEMORY                Memory;
   UINT64                      Cr0;          ///< When it began.
-  UINTN                       Allocations;  ///< While boot services ended.
+  UINT64                      DriverStart;  ///< The driver's image.
+  UINT64                      DriverEnd;
+  UINTN                       Allocations;  ///< By it while boot services end.
+  UINTN                       AllocationsOfOthers;
   BOOLEAN                     Refuse;       ///< The host refuses a range.
 } STAGE;
 

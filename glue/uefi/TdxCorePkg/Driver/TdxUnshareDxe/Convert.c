@@ -72,6 +72,12 @@ static bool is_shared(const struct tdxc_guest *g, struct tdxc_range r)
 	return i < g->shared.nr && tdxc_range_overlaps(g->shared.ranges[i], r);
 }
 
+static bool is_pages(struct tdxc_range r)
+{
+	return !tdxc_range_is_empty(r) &&
+	       ((r.start | r.end) & (TDXC_PAGE_SIZE - 1)) == 0;
+}
+
 /* Part of a range, by offsets. */
 static struct tdxc_range part(struct tdxc_range r, uint64_t from, uint64_t to)
 {
@@ -102,6 +108,8 @@ static int share(struct tdxc_guest *g, struct tdxc_range range,
 	uint64_t bytes = tdxc_range_size(range);
 	int err;
 
+	if (!is_pages(range))
+		return TDXC_E_INVAL;
 	if (is_shared(g, range))
 		return TDXC_E_EXIST;
 	if (g->shared.nr == g->shared.room)
@@ -139,8 +147,9 @@ static int unshare(struct tdxc_guest *g, struct tdxc_range range,
 	uint64_t bytes = tdxc_range_size(range);
 	int err;
 
-	if (tdxc_range_is_empty(range) ||
-	    !tdxc_range_is_empty(tdxc_tracker_missing(&g->shared, range)))
+	if (!is_pages(range))
+		return TDXC_E_INVAL;
+	if (!tdxc_range_is_empty(tdxc_tracker_missing(&g->shared, range)))
 		return TDXC_E_NOENT;
 	if (g->shared.nr == g->shared.room)
 		return TDXC_E_NOSPC;
