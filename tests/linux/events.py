@@ -19,12 +19,15 @@ tests/linux are, with its machine in comments at the top:
     # log 1: NAME | REGEX
         a test of the first kernel's log. Several lines of one NAME have to
         match lines in this order
+    # log 1: NAME ! REGEX
+        no line may match
 
 Scripts next to each other with the same machine and command line share a boot,
 unless one has more to say than these.
 
-A script sources /host, which has `host`, `leave`, `next_kernel` and more. On
-the serial line of the tests the guest writes one line and reads one:
+A script sources /host, which has `host`, `leave`, `next_kernel` and more; files
+without a suffix are at / in the guest. On the serial line of the tests the
+guest writes one line and reads one:
 
     #> COMMAND [JSON]           any command of QMP, as device_add
     #> wait EVENT [TEXT]        for an event of QMP whose JSON has TEXT, and
@@ -83,8 +86,8 @@ class Script:
         elif word == "crash":
             self.crash = value == "yes"
         elif word.startswith("log"):
-            name, regex = value.split(" | ", 1)
-            self.logs.append((int(word[4:]), name, re.compile(regex)))
+            name, kind, regex = re.split(r" ([|!]) ", value, maxsplit=1)
+            self.logs.append((int(word[4:]), name, kind, re.compile(regex)))
         else:
             setattr(self, word, value)
 
@@ -351,11 +354,13 @@ def kernels_of(log):
             zip(starts, starts[1:] + [len(log)])]
 
 
-def ordered(lines, regexes):
-    """What is not found in this order."""
-    lines = iter(lines)
-    return [f"no line matches {regex.pattern}" for regex in regexes
-            if not any(regex.search(line) for line in lines)]
+def complaints(lines, wanted):
+    """What is not found in this order, and what is found but should not be."""
+    rest = iter(lines)
+    return [f"no line matches {regex.pattern}" for kind, regex in wanted
+            if kind == "|" and not any(regex.search(line) for line in rest)
+            ] + [line for line in lines for kind, regex in wanted
+                 if kind == "!" and regex.search(line)]
 
 
 def judge_logs(script, title, guest):
@@ -375,9 +380,11 @@ def judge_logs(script, title, guest):
              if any(fault.search(line) for fault in verdict.FAULTS.values())]))
     for number, name in dict.fromkeys(log[:2] for log in script.logs):
         lines = logs[number - 1].splitlines() if number <= len(logs) else []
-        results.append(verdict.outcome(f"{script.name}: {name}", ordered(
-            lines, [log[2] for log in script.logs
-                    if log[:2] == (number, name)])))
+        results.append(verdict.outcome(
+            f"{script.name}: {name}",
+            complaints(lines, [log[2:] for log in script.logs
+                               if log[:2] == (number, name)])
+            if lines else [f"kernel {number} has no log"]))
     if guest.early:
         results.append(verdict.Result(
             f"{title}: comes up at the first try", verdict.SKIPPED,

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# shellcheck shell=sh
+# machine: -m 1G -smp 4
+# Sleep: the machine wakes up again, or does not fall asleep.
+. /host
+. /memory
+
+# sleeps HOW: until the host wakes the machine up
+sleeps() {
+	echo "$1" >/sys/power/mem_sleep && host wakeup &&
+		echo mem >/sys/power/state
+}
+
+refused_sleep() {
+	forget
+	echo "$1" >/sys/power/mem_sleep
+	! echo mem >/sys/power/state && told 'no hibernation and no S3'
+}
+
+# Woken up by the clock, for the host cannot.
+idles() {
+	forget
+	echo s2idle >/sys/power/mem_sleep
+	echo 0 >/sys/class/rtc/rtc0/wakealarm
+	echo +3 >/sys/class/rtc/rtc0/wakealarm
+	echo mem >/sys/power/state && dmesg | grep 's2idle'
+}
+
+refused_hibernation() {
+	forget
+	! echo disk >/sys/power/state && told 'no hibernation and no S3'
+}
+
+is_up() {
+	grep -x ready "$FOLDER/state"
+}
+
+check "without the module the machine sleeps in S3 and wakes up" sleeps deep
+check "the module loads, TDX is off" insmod "$KO"
+check "while TDX is off it sleeps and wakes up" sleeps deep
+check "the module unloads" rmmod tdxcore
+check "the software module comes up" come_up
+check "while TDX is up S3 is refused" refused_sleep deep
+check "while TDX is up hibernation is refused" refused_hibernation
+check "while TDX is up s2idle is allowed" idles
+check "TDX is still up" is_up
+check "the module goes" rmmod tdxcore
+check "then it sleeps and wakes up as before" sleeps deep
+plan
