@@ -336,7 +336,8 @@ u64 tdxc_ksim_pattern(u64 gpa);
 
 /* The parameter. */
 bool tdxc_ksim_is_on(void);
-/* While a machine holds them, no CPU goes offline. */
+/* While a machine holds them, no CPU goes offline, and none comes that the
+ * module does not know. */
 void tdxc_ksim_hold_cpus(void);
 void tdxc_ksim_release_cpus(void);
 int tdxc_ksim_init(void);
