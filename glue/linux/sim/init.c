@@ -26,7 +26,7 @@ bool tdxc_ksim_is_on(void)
 	return sim;
 }
 
-/* --- CPUs that are processors of a machine stay --------------------------- */
+/* --- CPUs that are processors of a machine stay, and no other comes ------- */
 
 static atomic_t machines = ATOMIC_INIT(0);
 static enum cpuhp_state hotplug_state;
@@ -41,7 +41,7 @@ void tdxc_ksim_release_cpus(void)
 	atomic_dec(&machines);
 }
 
-static int cpu_leaves(unsigned int cpu)
+static int cpu_changes(unsigned int cpu)
 {
 	return atomic_read(&machines) != 0 ? -EBUSY : 0;
 }
@@ -122,7 +122,7 @@ int tdxc_ksim_init(void)
 	if (!sim)
 		return 0;
 	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "tdxcore/sim",
-					NULL, cpu_leaves);
+					cpu_changes, cpu_changes);
 	if (err < 0)
 		return err;
 	hotplug_state = err;
