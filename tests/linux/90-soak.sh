@@ -82,6 +82,13 @@ everything_at_once() {
 	wait
 }
 
+# A machine of the module's lets no CPU come while it is there.
+cpus_are_back() {
+	rmmod tdxcore 2>/dev/null
+	grep -x 1 /sys/devices/system/cpu/cpu3/online ||
+		echo 1 >/sys/devices/system/cpu/cpu3/online
+}
+
 stays_loadable() {
 	rmmod tdxcore 2>/dev/null
 	load && rmmod tdxcore
@@ -105,6 +112,7 @@ before=$(in_use)
 check "loads and unloads again and again" cycles "$SOAK_CYCLES"
 check "cycles give back their memory" gave_back "$before"
 check "everything at once" everything_at_once $((SOAK_SECONDS / 3))
+check "all CPUs are back after that" cpus_are_back
 check "random stress of TDs" stress $((SOAK_SECONDS - SOAK_SECONDS / 3))
 check "loads and unloads after that" stays_loadable
 check "gives back its memory after that" gave_back "$before"
