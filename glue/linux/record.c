@@ -21,6 +21,7 @@
 
 #define INFO_BYTES 512u
 #define LINE_WORDS 8u
+#define MAX_MIB	   4096u
 /* Upper halves of statuses (tdx-module-abi.md 2.3). */
 #define CODE_NO_ENTROPY	    0x80000203u
 #define CODE_KEY_GENERATION 0x80000800u
@@ -31,7 +32,7 @@ MODULE_PARM_DESC(record, "write every SEAMCALL and its answer to debugfs");
 
 static uint record_mib = 16;
 module_param(record_mib, uint, 0444);
-MODULE_PARM_DESC(record_mib, "memory for what is recorded");
+MODULE_PARM_DESC(record_mib, "memory for what is recorded (default 16)");
 
 enum kind {
 	MACHINE,
@@ -393,9 +394,10 @@ int tdxc_record_init(void)
 
 	if (!record)
 		return 0;
-	if (record_mib == 0)
+	if (record_mib == 0 || record_mib > MAX_MIB)
 		return -EINVAL;
-	memory = vzalloc((size_t)record_mib << 20);
+	memory = __vmalloc((size_t)record_mib << 20,
+			   GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!memory)
 		return -ENOMEM;
 	room = ((size_t)record_mib << 20) / sizeof(u64);

@@ -75,6 +75,10 @@ check "the life of TDs is in it" holds_the_life_of_tds
 check "nothing of it is missing" is_whole
 check "the trace is sent" send_trace
 check "goes, recorded" rmmod tdxcore
-check "a recording without memory is refused" fails insmod "$KO" \
-	record=on record_mib=0
+# None, more than there may be, more than this machine has
+for mib in 0 4097 4096; do
+	check "a recording with $mib MiB is refused" fails insmod "$KO" \
+		record=on record_mib=$mib
+done
+check "what was refused left nothing behind" fails is_loaded
 plan
