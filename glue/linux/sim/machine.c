@@ -2,9 +2,8 @@
 /*
  * A machine for the software module, made of what this kernel has.
  *
- * Memory is sparse: a page of this kernel for each that was written. It is made
- * under locks and with preemption off, like every SEAMCALL, and so from what
- * the kernel keeps for that.
+ * Memory is made under locks and with preemption off, like every SEAMCALL, and
+ * so from what the kernel keeps for that.
  */
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
@@ -38,70 +37,49 @@ static u64 plain(const struct tdxc_ksim_machine *machine, u64 pa)
 	return pa & ((1ull << (p->pa_width - p->keyid_bits)) - 1);
 }
 
-static struct page *make_page(struct tdxc_ksim_machine *machine,
-			      unsigned long frame)
-{
-	struct page *page = alloc_page(GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN);
-	struct page *there;
-
-	if (!page)
-		return NULL;
-	there = xa_cmpxchg(&machine->pages, frame, NULL, page, GFP_ATOMIC);
-	if (!there) {
-		atomic64_inc(&machine->nr_pages);
-		return page;
-	}
-	__free_page(page);
-	return xa_is_err(there) ? NULL : there;
-}
-
 /* This kernel's own, where the machine is this one and has RAM there. */
-static struct page *real_page(const struct tdxc_ksim_machine *machine,
-			      unsigned long frame)
+static void *real_page(const struct tdxc_ksim_machine *machine, u64 frame)
 {
-	return machine->real ? pfn_to_online_page(frame) : NULL;
+	struct page *page = machine->real ? pfn_to_online_page(frame) : NULL;
+
+	return page ? page_address(page) : NULL;
 }
 
 void *tdxc_ksim_machine_page(struct tdxc_ksim_machine *machine, u64 pa)
 {
-	unsigned long frame = plain(machine, pa) >> PAGE_SHIFT;
-	struct page *page = real_page(machine, frame);
+	u64 frame = plain(machine, pa) >> PAGE_SHIFT;
+	void *page = real_page(machine, frame);
 
 	if (!page)
-		page = xa_load(&machine->pages, frame);
-	if (!page)
-		page = make_page(machine, frame);
-	if (!page) {
-		atomic64_inc(&machine->scrapped);
-		page = machine->scrap;
-	}
-	return page_address(page);
+		page = tdxc_ksim_sparse_page(machine->pages, frame);
+	if (page)
+		return page;
+	atomic64_inc(&machine->scrapped);
+	return page_address(machine->scrap);
 }
 
 void tdxc_ksim_machine_zero(struct tdxc_ksim_machine *machine, u64 pa,
 			    u64 bytes)
 {
-	unsigned long first = plain(machine, pa) >> PAGE_SHIFT;
-	unsigned long last = first + (bytes >> PAGE_SHIFT) - 1;
-	unsigned long frame;
-	struct page *page;
+	const u64 first = plain(machine, pa) >> PAGE_SHIFT;
+	const u64 last = first + (bytes >> PAGE_SHIFT) - 1;
+	u64 frame = first;
+	void *page;
 
-	xa_for_each_range(&machine->pages, frame, page, first, last)
-		clear_page(page_address(page));
+	while ((page = tdxc_ksim_sparse_next(machine->pages, &frame, last))) {
+		clear_page(page);
+		frame++;
+	}
 	for (frame = first; machine->real && frame <= last; frame++) {
 		page = real_page(machine, frame);
 		if (page)
-			clear_page(page_address(page));
+			clear_page(page);
 	}
 }
 
 static void free_memory(struct tdxc_ksim_machine *machine)
 {
-	unsigned long frame;
-	struct page *page;
-
-	xa_for_each(&machine->pages, frame, page) __free_page(page);
-	xa_destroy(&machine->pages);
+	tdxc_ksim_sparse_destroy(machine->pages);
 	if (machine->scrap)
 		__free_page(machine->scrap);
 }
@@ -296,12 +274,12 @@ int tdxc_ksim_machine_init(struct tdxc_ksim_machine *machine,
 	int err;
 
 	memset(machine, 0, sizeof(*machine));
-	xa_init(&machine->pages);
 	machine->real = config->real;
 	find_cpus(machine);
 	describe(machine, config);
 	machine->scrap = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	err = machine->scrap ? get_sha384(machine) : -ENOMEM;
+	machine->pages = tdxc_ksim_sparse_create();
+	err = machine->scrap && machine->pages ? get_sha384(machine) : -ENOMEM;
 	if (!err && tdxc_sim_init(&machine->module, &ops, machine,
 				  &machine->platform) != TDXC_OK)
 		err = -EINVAL;
@@ -527,8 +505,9 @@ void tdxc_ksim_violation_exit(struct tdxc_ksim_machine *machine, u32 lp,
 static bool exists(void *ctx, uint64_t pa)
 {
 	struct tdxc_ksim_machine *machine = ctx;
+	u64 frame = plain(machine, pa) >> PAGE_SHIFT;
 
-	return xa_load(&machine->pages, plain(machine, pa) >> PAGE_SHIFT);
+	return tdxc_ksim_sparse_next(machine->pages, &frame, frame);
 }
 
 static void *grow(void *ctx, void *old, size_t old_bytes, size_t bytes)

@@ -13,6 +13,7 @@ tdxcore-y += record.o \
 	sim/audit_td.o \
 	sim/audit_vcpu.o \
 	sim/firmware.o \
+	sim/guest.o \
 	sim/host.o \
 	sim/init.o \
 	sim/machine.o \
@@ -41,6 +42,7 @@ tdxcore-y += record.o \
 	sim/module_update.o \
 	sim/module_vcpu.o \
 	sim/pages.o \
+	sim/sparse.o \
 	sim/stress.o \
 	sim/tests.o \
 	sim/vcpu.o \

@@ -16,7 +16,6 @@
 #include <linux/spinlock.h>
 #include <linux/threads.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 #include <tdxcore/td_params.h>
 #include <tdxcore/tdxcore.h>
@@ -27,6 +26,16 @@
 struct crypto_shash;
 struct task_struct;
 struct tdxc_ksim_vcpu;
+
+/* --- sparse.c: pages by frame, up to 2^36 frames -------------------------- */
+
+/* NULL: no memory. */
+void *tdxc_ksim_sparse_create(void);
+void tdxc_ksim_sparse_destroy(void *root);
+/* A frame's page, made when it is not there. NULL: no memory. */
+void *tdxc_ksim_sparse_page(void *root, u64 frame);
+/* The first page that is there from *frame to last; NULL: none. */
+void *tdxc_ksim_sparse_next(void *root, u64 *frame, u64 last);
 
 /* --- machine.c: memory, processors, the module ---------------------------- */
 
@@ -46,11 +55,10 @@ struct tdxc_ksim_machine_config {
 struct tdxc_ksim_machine {
 	struct tdxc_sim_module module;
 	struct tdxc_sim_platform platform;
-	struct xarray pages; /* by frame: a struct page */
+	void *pages;	     /* sparse.c */
 	struct page *scrap;  /* for addresses that have none */
 	bool real;	     /* see its config */
 	atomic64_t scrapped; /* times it was needed: 0, or nothing is right */
-	atomic64_t nr_pages;
 	struct crypto_shash *sha384;
 	bool holds_cpus;
 	u32 nr_lps;
@@ -205,12 +213,15 @@ u64 tdxc_ksim_table_external(u64 pa);
  */
 
 #define TDXC_KSIM_VCPUS 8u
+/* The bit that says shared, 47, as a frame number. */
+#define TDXC_KSIM_ALIAS (1ull << 35)
 
 /* What a vCPU does, page by page. */
 enum tdxc_ksim_op {
 	TDXC_KSIM_ACCEPT, /* accept, 2M first, then write the pattern */
 	TDXC_KSIM_TOUCH,  /* access; accept on #VE; write or verify */
 	TDXC_KSIM_SPIN,	  /* stay inside until it is stopped */
+	TDXC_KSIM_CALL,	  /* one TDCALL at a time, for guest.c */
 };
 
 struct tdxc_ksim_tlb {
@@ -243,6 +254,13 @@ struct tdxc_ksim_vcpu {
 	u64 verified;
 	u64 migrations;
 	u64 epoch;
+	/* TDXC_KSIM_CALL */
+	enum {
+		TDXC_KSIM_CALL_DONE,
+		TDXC_KSIM_CALL_DUE,
+		TDXC_KSIM_CALL_AT_HOST, /* the host has it, and answers */
+	} calling;
+	struct tdxc_sim_regs call;
 	struct tdxc_ksim_tlb tlb[TDXC_KSIM_TLB];
 };
 
@@ -330,6 +348,24 @@ void tdxc_ksim_vcpu_migrate(struct tdxc_ksim_vm *vm, u32 vcpu, u32 lp);
 int tdxc_ksim_vcpu_flush(struct tdxc_ksim_vm *vm, u32 vcpu);
 /* What a page of a guest begins with. */
 u64 tdxc_ksim_pattern(u64 gpa);
+
+/* --- guest.c: a guest that converts memory, and its host ------------------ */
+
+/* On vCPU 0 of `vm`; the calling thread is an actor and bound to its CPU. */
+struct tdxc_ksim_guest {
+	struct tdxc_ksim_vm *vm;
+	struct tdxc_seamcall_full regs; /* of the next entry */
+	u64 refuse_start;		/* frames that stay shared */
+	u64 refuse_end;
+	u64 map_gpas; /* that the host did */
+	u64 refused;  /* and did not */
+	u64 faults;   /* pages that it put in */
+};
+
+/* ctx: a struct tdxc_ksim_guest */
+extern const struct tdxc_convert_ops tdxc_ksim_convert_ops;
+void tdxc_ksim_guest_init(struct tdxc_ksim_guest *guest,
+			  struct tdxc_ksim_vm *vm);
 
 /* --- init.c ----------------------------------------------------------------
  */
