@@ -70,14 +70,16 @@ def build_module(kernel, folder):
     module = os.path.join(folder, "glue/linux/tdxcore.ko")
     if os.path.exists(module):
         os.remove(module)
+    start = time.monotonic()
     code, text = make(kernel, folder, "W=1", "KCFLAGS=-Werror")
     results = [verdict.outcome("build: no warning with W=1",
-                               complaints_of(code, text))]
+                               complaints_of(code, text), start)]
     if kernel.root == "/" and not code:
+        start = time.monotonic()
         code, text = make(kernel, folder, "W=1", "KCFLAGS=-Werror", "C=2",
                           "CHECK=sparse")
         results.append(verdict.outcome("build: sparse finds nothing",
-                                       complaints_of(code, text)))
+                                       complaints_of(code, text), start))
     return (module if os.path.exists(module) else None), results
 
 
@@ -100,7 +102,7 @@ def keep_files(output, folder):
 
 def replay(path):
     """Whether a recorded trace replays: a result."""
-    name = f"replay: {os.path.basename(path)[:-3]}"
+    name, start = f"replay: {os.path.basename(path)[:-3]}", time.monotonic()
     try:
         with gzip.open(path) as packed, open(path[:-3], "wb") as file:
             file.write(packed.read())
@@ -112,7 +114,7 @@ def replay(path):
     lines = done.stdout.splitlines() or ["no output"]
     good = done.returncode == 0 and re.fullmatch(
         r"[1-9]\d* calls, 0 mismatches", lines[-1])
-    return verdict.outcome(name, [] if good else lines[-20:])
+    return verdict.outcome(name, [] if good else lines[-20:], start)
 
 
 def try_kernel(kernel, environment, timeout, scripts, memory="1G"):

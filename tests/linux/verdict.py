@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+import time
 import sys
 
 TEST = re.compile(r"^(not )?ok (\d+) - (\S.*?)(?: # SKIP(?: (.*))?)?$")
@@ -44,7 +45,7 @@ class Result:
 
     def __init__(self, name, result, why=""):
         self.name, self.result, self.why = name, result, why
-        self.seconds = None
+        self.seconds = 0.0      # none of its own: judged after the fact
 
     def as_dict(self):
         """For JSON."""
@@ -52,10 +53,15 @@ class Result:
                 "seconds": self.seconds, "why": self.why}
 
 
-def outcome(name, complaints):
-    """A result that is good without complaints."""
-    return Result(name, FAILED if complaints else PASSED,
-                  "\n".join(complaints))
+def outcome(name, complaints, start=None):
+    """A result that is good without complaints; `start`: of the test, by the
+    monotonic clock.
+    """
+    result = Result(name, FAILED if complaints else PASSED,
+                    "\n".join(complaints))
+    if start is not None:
+        result.seconds = round(time.monotonic() - start, 3)
+    return result
 
 
 def report(about, results, seconds, as_json):
