@@ -26,6 +26,8 @@ INCLUDE = re.compile(r'\s*#\s*include\s*([<"][^>"]*[>"])')
 # Written in two halves so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 SPDX = "SPDX-License" "-Identifier: "
+PACKAGE = "glue/uefi/TdxCorePkg/"
+EDK2_STYLE = (PACKAGE, "glue/uefi/gnuefi/")
 LICENCES = {"glue/linux/": "(GPL-2.0-only OR BSD-2-Clause-Patent)",
             "": "BSD-2-Clause-Patent"}
 
@@ -132,7 +134,9 @@ def check_licences(tree):
     for path in filter(needs_licence, tree_files(tree)):
         folder = next(key for key in LICENCES if path.startswith(key))
         wanted = SPDX + LICENCES[folder]
-        head = [text for _, text in lines_of(tree, path)][:3]
+        # EDK2's files say it where their first comment ends.
+        most = 40 if path.startswith(EDK2_STYLE) else 3
+        head = [text for _, text in lines_of(tree, path)][:most]
         found = [text for text in head if wanted in text]
         if not found:
             complaints.append(f"{path}: no '{wanted}'")
@@ -225,6 +229,45 @@ def check_build_lists(tree):
     return complaints
 
 
+def inf_sources(tree, path):
+    """What an .inf file compiles, relative to the tree."""
+    folder, found, inside = os.path.dirname(path), [], False
+    for _, text in lines_of(tree, path):
+        text = text.split("#")[0].split("|")[0].strip()
+        if text.startswith("["):
+            inside = text.startswith("[Sources")
+        elif inside and text:
+            found.append(os.path.normpath(os.path.join(folder, text)))
+    return found
+
+
+def check_firmware_package(tree):
+    """EDK2 has no globs; what an .inf or .dsc does not list is not built."""
+    files = tree_files(tree)
+    infs = [path for path in files
+            if path.startswith(PACKAGE) and path.endswith(".inf")]
+    listed = {path: inf_sources(tree, path) for path in infs}
+    every = {source for sources in listed.values() for source in sources}
+    own = [path for path in files if path.endswith((".c", ".h"))
+           and os.path.dirname(path) in map(os.path.dirname, infs)]
+    complaints = [f"no .inf lists {path}" for path in
+                  own + core_files(tree, ".c") if path not in every]
+    complaints += [f"{path} lists {source}, which is not there"
+                   for path in infs for source in listed[path]
+                   if source not in files]
+    for path in infs:
+        names = [os.path.basename(source) for source in listed[path]
+                 if source.endswith(".c")]
+        complaints += [f"{path}: objects of {name} overwrite each other"
+                       for name in sorted(set(names))
+                       if names.count(name) > 1]
+    platform = [text.strip() for _, text in
+                lines_of(tree, PACKAGE + "TdxCorePkg.dsc")]
+    complaints += [f"TdxCorePkg.dsc does not build {path}" for path in infs
+                   if path[len("glue/uefi/"):] not in platform]
+    return complaints
+
+
 CHECKS = (
     ("no #if in libtdxcore/*.c", check_no_conditionals),
     ("headers: #if only as guard or for C++", check_header_conditionals),
@@ -236,6 +279,7 @@ CHECKS = (
     ("nothing is marked unfinished", check_unfinished),
     ("glue/linux wraps every file of the core", check_kernel_wrappers),
     ("Meson lists every file", check_build_lists),
+    ("EDK2's files list every file", check_firmware_package),
 )
 
 BSD = "/* " + SPDX + "BSD-2-Clause-Patent */\n"
@@ -243,6 +287,8 @@ GPL = "/* " + SPDX + "(GPL-2.0-only OR BSD-2-Clause-Patent) */\n"
 CORE = "libtdxcore/x.c"
 HEADER = "include/tdxcore/x.h"
 WRAPPER = "glue/linux/core_x.c"
+INF = PACKAGE + "Library/TdxCoreLib/TdxCoreLib.inf"
+GOOD_INF = "# a\n[Sources]\n  ../../../../../libtdxcore/x.c\n[Packages]\n  y\n"
 GOOD_HEADER = (BSD + "#ifndef TDXCORE_X_H\n#define TDXCORE_X_H\n"
                "#ifdef __cplusplus\n#endif\n#endif\n")
 GOOD = {
@@ -252,6 +298,9 @@ GOOD = {
     HEADER: GOOD_HEADER,
     "libtdxcore/table.h": BSD + "X(1, one)\nX(2, two)\n",
     WRAPPER: GPL + '#include "../../libtdxcore/x.c"\n',
+    INF: GOOD_INF,
+    PACKAGE + "TdxCorePkg.dsc": "[Components]\n  TdxCorePkg/Library/TdxCoreLib"
+                                "/TdxCoreLib.inf\n",
     "libtdxcore/meson.build": "# " + BSD + "'x.c', '../include/tdxcore/x.h'\n",
     "tests/meson.build": "# " + BSD + "'test_x.c'\n",
     "tests/test_x.c": BSD,
@@ -307,6 +356,16 @@ SEEDED = (
      "tests/fuzz/fuzz_y.c", BSD),
     ("script that Meson does not list", check_build_lists, "test_y.py",
      "tests/cli/test_y.py", "# " + BSD),
+    ("core file that EDK2 does not build", check_firmware_package,
+     "no .inf lists libtdxcore/y.c", "libtdxcore/y.c", BSD),
+    ("file of a module that no .inf lists", check_firmware_package,
+     "TdxCoreLib/y.c", PACKAGE + "Library/TdxCoreLib/y.c", BSD),
+    ("source of an .inf that is not there", check_firmware_package,
+     "which is not there", INF, GOOD_INF.replace("[P", "  y.c\n[P")),
+    ("two objects of one name", check_firmware_package, "objects of x.c",
+     INF, GOOD_INF.replace("[P", "  x.c\n[P")),
+    ("module that EDK2 does not build", check_firmware_package,
+     "does not build", PACKAGE + "Library/Y/Y.inf", "[Sources]\n"),
     ("header that Meson does not install", check_build_lists, "y.h",
      "include/tdxcore/y.h", GOOD_HEADER),
 )
