@@ -13,7 +13,8 @@ CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 # KASAN and KCSAN do not go together.
 VARIANTS = {
     "kasan": ("PROVE_LOCKING", "PROVE_RCU", "KASAN", "KASAN_INLINE",
-              "KASAN_VMALLOC", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS", "DEBUG_OBJECTS_RCU_HEAD"),
+              "KASAN_VMALLOC", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS",
+              "DEBUG_OBJECTS_RCU_HEAD"),
     "kcsan": ("KCSAN",),
 }
 
