@@ -3,7 +3,7 @@
 
   SPDX-License-Identifier: BSD-2-Clause-Patent
 **/
-#include <Uefi.h>
+#include <PiDxe.h>
 #include <Library/TdxCoreLib.h>
 #include <Library/UefiBootServicesTableLib.h>
 #include <Protocol/MpService.h>
