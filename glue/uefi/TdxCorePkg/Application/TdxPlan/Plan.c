@@ -88,7 +88,7 @@ Seal (
   )
 {
   struct tdxc_plan_fault  Fault;
-  UINTN                   Bytes;
+  size_t                  Bytes;
 
   Bytes             = Layout->Plan.nr_tdmrs * tdxc_tdmr_info_stride (Layout->Config.limits.max_reserved);
   Layout->InfoPages = EFI_SIZE_TO_PAGES (Bytes);
@@ -111,7 +111,7 @@ Make (
   )
 {
   struct tdxc_plan_fault  Fault;
-  UINTN                   Bytes;
+  size_t                  Bytes;
   int                     Error;
 
   if (tdxc_plan_scratch_bytes (&Layout->Config, &Bytes) != TDXC_OK) {

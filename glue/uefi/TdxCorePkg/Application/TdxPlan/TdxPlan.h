@@ -58,9 +58,9 @@ typedef struct {
   UINTN                   MapSize;
   UINTN                   DescriptorSize;
   struct tdxc_plan_ram    *Ram;     ///< Owned.
-  UINTN                   RamCount;
+  size_t                  RamCount;
   struct tdxc_range       *Cmrs;    ///< Owned.
-  UINTN                   CmrCount;
+  size_t                  CmrCount;
   BOOLEAN                 CmrTable; ///< CMRs are the platform's.
 } PLAN_MACHINE;
 
