@@ -124,9 +124,9 @@ TestNothingElse (
   VOID
   )
 {
-  UINT64  Absent;
-  UINT64  Bad;
-  UINT64  Shared = stage_walk_shared (&gStage.Walk, WALK_END, &Bad, &Absent);
+  uint64_t  Absent;
+  uint64_t  Bad;
+  uint64_t  Shared = stage_walk_shared (&gStage.Walk, WALK_END, &Bad, &Absent);
 
   TAP_CHECK (Shared == BytesKept ());
   TAP_CHECK (Bad == 0);
@@ -208,16 +208,17 @@ TestList (
   VOID
   )
 {
+  CONST uint64_t     *Words   = (CONST uint64_t *)gStage.Report->Words;
   UINTN              Expected = gStage.Memory.NumberKept + (gStage.Refuse ? 1 : 0);
   struct tdxc_range  Range;
   size_t             Entries;
   size_t             Index;
   bool               Complete;
 
-  TAP_CHECK (tdxc_left_check (gStage.Report->Words, gStage.Report->NumberOfWords, &Entries, &Complete) == 0);
+  TAP_CHECK (tdxc_left_check (Words, gStage.Report->NumberOfWords, &Entries, &Complete) == 0);
   TAP_CHECK (Complete && Entries == Expected);
   for (Index = 0; Index < Entries; Index++) {
-    UINT32  State = tdxc_left_get (gStage.Report->Words, Index, &Range);
+    UINT32  State = tdxc_left_get (Words, Index, &Range);
 
     TAP_CHECK (IsRefused (Range.start) ? State == TDXC_LEFT_SHARED : State == TDXC_LEFT_KEPT && IsKept (Range.start));
   }
