@@ -28,6 +28,7 @@ static const struct tdxc_selftest *const groups[] = {
 	tdxc_selftest_guest,
 	tdxc_selftest_trace,
 	tdxc_selftest_sim,
+	tdxc_selftest_unshare,
 	tdxc_selftest_bringup,
 };
 /* clang-format on */

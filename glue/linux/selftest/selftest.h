@@ -74,6 +74,7 @@ extern const struct tdxc_selftest tdxc_selftest_mmu[];
 extern const struct tdxc_selftest tdxc_selftest_guest[];
 extern const struct tdxc_selftest tdxc_selftest_trace[];
 extern const struct tdxc_selftest tdxc_selftest_sim[];
+extern const struct tdxc_selftest tdxc_selftest_unshare[];
 extern const struct tdxc_selftest tdxc_selftest_bringup[];
 
 #endif

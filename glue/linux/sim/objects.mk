@@ -13,6 +13,7 @@ tdxcore-y += record.o \
 	sim/audit_td.o \
 	sim/audit_vcpu.o \
 	sim/firmware.o \
+	sim/guest.o \
 	sim/host.o \
 	sim/init.o \
 	sim/machine.o \

@@ -213,12 +213,15 @@ u64 tdxc_ksim_table_external(u64 pa);
  */
 
 #define TDXC_KSIM_VCPUS 8u
+/* The bit that says shared, 47, as a frame number. */
+#define TDXC_KSIM_ALIAS (1ull << 35)
 
 /* What a vCPU does, page by page. */
 enum tdxc_ksim_op {
 	TDXC_KSIM_ACCEPT, /* accept, 2M first, then write the pattern */
 	TDXC_KSIM_TOUCH,  /* access; accept on #VE; write or verify */
 	TDXC_KSIM_SPIN,	  /* stay inside until it is stopped */
+	TDXC_KSIM_CALL,	  /* one TDCALL at a time, for guest.c */
 };
 
 struct tdxc_ksim_tlb {
@@ -251,6 +254,13 @@ struct tdxc_ksim_vcpu {
 	u64 verified;
 	u64 migrations;
 	u64 epoch;
+	/* TDXC_KSIM_CALL */
+	enum {
+		TDXC_KSIM_CALL_DONE,
+		TDXC_KSIM_CALL_DUE,
+		TDXC_KSIM_CALL_AT_HOST, /* the host has it, and answers */
+	} calling;
+	struct tdxc_sim_regs call;
 	struct tdxc_ksim_tlb tlb[TDXC_KSIM_TLB];
 };
 
@@ -338,6 +348,24 @@ void tdxc_ksim_vcpu_migrate(struct tdxc_ksim_vm *vm, u32 vcpu, u32 lp);
 int tdxc_ksim_vcpu_flush(struct tdxc_ksim_vm *vm, u32 vcpu);
 /* What a page of a guest begins with. */
 u64 tdxc_ksim_pattern(u64 gpa);
+
+/* --- guest.c: a guest that converts memory, and its host ------------------ */
+
+/* On vCPU 0 of `vm`; the calling thread is an actor and bound to its CPU. */
+struct tdxc_ksim_guest {
+	struct tdxc_ksim_vm *vm;
+	struct tdxc_seamcall_full regs; /* of the next entry */
+	u64 refuse_start;		/* frames that stay shared */
+	u64 refuse_end;
+	u64 map_gpas; /* that the host did */
+	u64 refused;  /* and did not */
+	u64 faults;   /* pages that it put in */
+};
+
+/* ctx: a struct tdxc_ksim_guest */
+extern const struct tdxc_convert_ops tdxc_ksim_convert_ops;
+void tdxc_ksim_guest_init(struct tdxc_ksim_guest *guest,
+			  struct tdxc_ksim_vm *vm);
 
 /* --- init.c ----------------------------------------------------------------
  */

@@ -19,6 +19,7 @@
 
 enum {
 	LEAF_ACCEPT = 6,
+	EXIT_TDCALL = 77,
 	ST_ALREADY_ACCEPTED = 0x00000B0A,
 };
 #define ST_BUSY		      0x80000200u
@@ -170,6 +171,27 @@ static bool is_over(const struct tdxc_ksim_vcpu *v)
 	       tdxc_load_acquire(&v->stop) != 0;
 }
 
+/* A TDCALL, again after a fault, or its answer: then it leaves. */
+static void call(struct inside *in)
+{
+	struct tdxc_ksim_vcpu *v = in->v;
+	struct tdxc_sim_regs regs = v->call;
+
+	if (v->calling == TDXC_KSIM_CALL_AT_HOST) {
+		regs = *in->regs;
+	} else if (v->calling == TDXC_KSIM_CALL_DUE &&
+		   tdxc_ksim_tdcall(in->machine, in->lp, &regs) ==
+			   TDXC_SIM_EXITED) {
+		*in->regs = regs;
+		if ((regs.gpr[TDXC_SIM_RAX] & 0xFFFF) == EXIT_TDCALL)
+			v->calling = TDXC_KSIM_CALL_AT_HOST;
+		return;
+	}
+	v->call = regs;
+	v->calling = TDXC_KSIM_CALL_DONE;
+	interrupt(in);
+}
+
 void tdxc_ksim_inside(struct tdxc_ksim_machine *machine, u32 lp,
 		      struct tdxc_sim_regs *regs)
 {
@@ -182,6 +204,10 @@ void tdxc_ksim_inside(struct tdxc_ksim_machine *machine, u32 lp,
 	}
 	in.v->entries++;
 	flush_tlb(&in);
+	if (in.v->op == TDXC_KSIM_CALL) {
+		call(&in);
+		return;
+	}
 	while (!in.out) {
 		if (is_over(in.v) || tdxc_xchg(&in.v->kick, 0) != 0 ||
 		    need_resched() || steps++ >= STEPS_INSIDE)

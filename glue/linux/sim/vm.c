@@ -12,7 +12,6 @@
 #define XFAM	      3u
 #define TSC_FREQUENCY 80u
 #define LEVELS	      4u
-#define ALIAS	      (1ull << 35)
 #define ATTEMPTS      1000u
 
 /* --- the lock, and a read-side section within it -------------------------- */
@@ -95,7 +94,7 @@ static int init_td(struct tdxc_ksim_vm *vm)
 		.keyids = &vm->host->keyids,
 		.sept = &vm->sept,
 		.vcpus = vm->td_vcpus,
-		.alias = ALIAS,
+		.alias = TDXC_KSIM_ALIAS,
 	};
 
 	return tdxc_td_init(&vm->td, &config);
@@ -111,7 +110,7 @@ static int init_mmu(struct tdxc_ksim_vm *vm, bool promote_to_zap)
 		.virt = PAGE_OFFSET,
 		.td = true,
 		.promote_to_zap = promote_to_zap,
-		.end = ALIAS,
+		.end = TDXC_KSIM_ALIAS,
 	};
 	int err = tdxc_mmu_init(&vm->mmu, &config);
 
