@@ -279,7 +279,8 @@ static int memory_event(struct notifier_block *block, unsigned long action,
 		break;
 	case MEM_OFFLINE:
 		looks_left = LOOKS;
-		mod_delayed_work(system_wq, &looking, HZ);
+		cancel_delayed_work(&looking);
+		schedule_delayed_work(&looking, HZ);
 		break;
 	default:
 		break;
