@@ -133,6 +133,8 @@ TestReadOnly (
 
   Tables.pool    = Spare;
   Tables.nr_pool = SPARE;
+  TapNote (tdxc_tables_read_only (&Tables) ? "tables were read-only" : "tables were writable");
+  TapNote ((AsmReadCr0 () & CR0_WP) != 0 ? "CR0.WP was set" : "CR0.WP was clear");
   AsmWriteCr0 (AsmReadCr0 () | CR0_WP);
   gStage.Cr0 = AsmReadCr0 ();
   for (Index = 0; Index < gStage.Memory.Count; Index += NR_4K / 2) {

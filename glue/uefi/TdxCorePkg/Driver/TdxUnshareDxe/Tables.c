@@ -17,6 +17,16 @@ static uint64_t bytes_of(const struct tdxc_scan_leaf *leaf)
 	return tdxc_level_frames(leaf->level) << 12;
 }
 
+/* One past the last address. Memory is mapped where it is, so that none is at
+ * the shared bit or above it: there that bit would be one of an address. */
+static uint64_t end_of(const struct tdxc_tables *t)
+{
+	uint64_t half = 1ull << (12 + 9 * t->levels - 1);
+	uint64_t shared = 1ull << t->shared_bit;
+
+	return half < shared ? half : shared;
+}
+
 struct tdxc_scan_config tdxc_tables_scan(const struct tdxc_tables *t,
 					 enum tdxc_scan_what what)
 {
@@ -30,6 +40,7 @@ struct tdxc_scan_config tdxc_tables_scan(const struct tdxc_tables *t,
 	c.polarity = TDXC_SHARED_IS_SET;
 	c.pa_bits = t->pa_bits;
 	c.what = (uint32_t)what;
+	c.end = end_of(t);
 	c.max_tables = UINT64_MAX;
 	return c;
 }
@@ -39,6 +50,8 @@ static int begin(const struct tdxc_tables *t, struct tdxc_range range,
 {
 	struct tdxc_scan_config c = tdxc_tables_scan(t, TDXC_SCAN_MAPPED);
 
+	if (range.end > c.end)
+		return TDXC_E_INVAL;
 	c.start = range.start;
 	c.end = range.end;
 	return tdxc_scan_begin(scan, &c);
