@@ -27,7 +27,9 @@ CLANG = ["clang", "--target=x86_64-unknown-windows", "-Os",
 # their own: one behind a plain pointer is an error.
 GCC = ["gcc", "-Os", "-fno-strict-aliasing", "-fpie", "-mcmodel=small",
        "-DGNU_EFI_USE_MS_ABI", "-fstack-usage", "-fcallgraph-info=su",
-       *COMMON]
+       # What EDK2's UINT64 is to it, and what glue/uefi/env's uint64_t is.
+       "-U__UINT64_TYPE__", "'-D__UINT64_TYPE__=unsigned long long'",
+       "-U__INT64_TYPE__", "'-D__INT64_TYPE__=long long'", *COMMON]
 SUBSYSTEMS = {"UEFI_APPLICATION": "efi_application",
               "UEFI_DRIVER": "efi_boot_service_driver",
               "DXE_DRIVER": "efi_boot_service_driver",

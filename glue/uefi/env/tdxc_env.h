@@ -4,8 +4,9 @@
  *
  * Firmware has no C library, and inside EDK2 Base.h may or may not stand before
  * this: so everything comes from what the compiler predefines, which is right
- * for every data model (in firmware long has 32 bits). The four functions are
- * what gcc and clang call on their own; EDK2's CompilerIntrinsicsLib has them.
+ * for every data model (in firmware long has 32 bits). Except 64 bits: those
+ * are what UINT64 is, so that a pointer to one is a pointer to the other. The
+ * four functions are what gcc and clang call on their own.
  */
 #ifndef TDXC_ENV_H
 #define TDXC_ENV_H
@@ -13,11 +14,11 @@
 typedef __UINT8_TYPE__ uint8_t;
 typedef __UINT16_TYPE__ uint16_t;
 typedef __UINT32_TYPE__ uint32_t;
-typedef __UINT64_TYPE__ uint64_t;
+typedef unsigned long long uint64_t;
 typedef __INT8_TYPE__ int8_t;
 typedef __INT16_TYPE__ int16_t;
 typedef __INT32_TYPE__ int32_t;
-typedef __INT64_TYPE__ int64_t;
+typedef long long int64_t;
 typedef __UINTPTR_TYPE__ uintptr_t;
 typedef __SIZE_TYPE__ size_t;
 
