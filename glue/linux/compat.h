@@ -95,6 +95,11 @@ static inline void tdxc_compat_intel_pt(bool vmx)
 #define tdxc_compat_unregister_syscore unregister_syscore
 #endif
 
+/* Whether a kexec runs the syscore's shutdown: 6.1 does not, 7.2 does. What is
+ * between is taken for one that does not, which is early but never too late. */
+#define TDXC_COMPAT_KEXEC_HAS_SYSCORE                                          \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
+
 /* Contiguous memory of any size: modules may ask for it since 7.0. */
 static inline struct page *tdxc_compat_alloc_contig(unsigned long pages,
 						    int node)

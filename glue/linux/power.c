@@ -2,6 +2,7 @@
 /* Sleep, and the end of the kernel. */
 #include <linux/notifier.h>
 #include <linux/panic_notifier.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
@@ -128,7 +129,10 @@ u32 tdxc_linux_hand_over(enum tdxc_handover_kind kind)
 
 /* Memory is kept in a kexec only. Until it is known otherwise it is one. */
 static enum tdxc_handover_kind ending = TDXC_HANDOVER_KEXEC;
+static bool ended;
 
+/* Where a kexec leaves the syscore out, this is the last that a module hears
+ * of. */
 static int reboot_event(struct notifier_block *block, unsigned long action,
 			void *command)
 {
@@ -136,14 +140,26 @@ static int reboot_event(struct notifier_block *block, unsigned long action,
 		     !strcmp(command, "kexec reboot");
 
 	ending = kexec ? TDXC_HANDOVER_KEXEC : TDXC_HANDOVER_REBOOT;
+	if (kexec && !TDXC_COMPAT_KEXEC_HAS_SYSCORE) {
+		/* Who executes stays the same CPU. */
+		migrate_disable();
+		(void)tdxc_linux_hand_over(ending);
+		migrate_enable();
+		ended = true;
+	}
 	return NOTIFY_OK;
 }
 
-static struct notifier_block reboot_block = {.notifier_call = reboot_event};
+/* After all others': KVM's stops its guests. */
+static struct notifier_block reboot_block = {
+	.notifier_call = reboot_event,
+	.priority = INT_MIN,
+};
 
 static void shut_down(void)
 {
-	(void)tdxc_linux_hand_over(ending);
+	if (!ended)
+		(void)tdxc_linux_hand_over(ending);
 }
 
 TDXC_COMPAT_SYSCORE(tdxc_syscore, shut_down);

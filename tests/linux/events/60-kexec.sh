@@ -2,13 +2,10 @@
 # shellcheck shell=sh
 # machine: -m 2G -smp 4
 # kernels: 2
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: last SEAMCALL, SYS.DISABLE on CPU \d+: 0x0$
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: flush on CPU
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: flush on CPU
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: flush on CPU
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: flush on CPU
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | the end: hand-over \(kexec\), 0 CPUs
-# log 1: the last SEAMCALL, a flush of each CPU, then the hand-over | Starting new kernel
+# log 1: the last SEAMCALL, flushes, then the hand-over | the end: last SEAMCALL, SYS.DISABLE on CPU \d+: 0x0$
+# log 1: the last SEAMCALL, flushes, then the hand-over | the end: flush on CPU
+# log 1: the last SEAMCALL, flushes, then the hand-over | the end: hand-over \(kexec\), 0 CPUs
+# log 1: the last SEAMCALL, flushes, then the hand-over | Starting new kernel
 # kexec into the same kernel while TDX is up, as a host does that is not
 # rebooted.
 . /host
