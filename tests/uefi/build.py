@@ -38,7 +38,7 @@ HEADER = re.compile(r'^\s*#include\s+<([^>]+)>', re.M)
 
 
 def sections(path):
-    """An .inf, .dec or .dsc file: lines by section, without comments."""
+    """An .inf or .dec file: lines by section, without comments."""
     found, names = {}, []
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -104,14 +104,10 @@ class Package:
         declared = {}
         for path in glob.glob(os.path.join(PACKAGE, "*.dec")):
             declared.update(sections(path))
+        self.includes = [os.path.normpath(os.path.join(PACKAGE, line))
+                         for line in declared.get("Includes", [])]
         self.guids = [line.partition("=")[::2] for name in (
             "Guids", "Protocols") for line in declared.get(name, [])]
-
-    def folders(self):
-        """Folders of headers."""
-        return [os.path.join(TREE, "glue/uefi/env"),
-                os.path.join(TREE, "include"),
-                os.path.join(PACKAGE, "Include")]
 
     def headers(self):
         """Headers of EDK2 that the package includes and does not have."""
@@ -124,7 +120,7 @@ class Package:
             name for name in wanted
             if not name.startswith(("efi", "std"))
             and not any(os.path.exists(os.path.join(folder, name))
-                        for folder in self.folders()))
+                        for folder in self.includes))
 
 
 def write(path, text):
@@ -174,16 +170,16 @@ class Ninja:
             write(os.path.join(self.generated, name),
                   "#include <TdxGnuEfi.h>\n")
         includes = [f"-I{path}" for path in
-                    (self.generated, *package.folders(), ADAPTER)]
+                    (self.generated, *package.includes, ADAPTER)]
         includes += ["-isystem", "/usr/include/efi"]
         self.lines = [
             "rule cc", "  command = " + " ".join(compiler + includes)
             + " $flags -MMD -MF $out.d -c $in -o $out",
             "  description = $in",
             "  depfile = $out.d", "  deps = gcc",
-            "rule link", "  command = lld-link /nologo /dll /entry:Module"
-            "EntryPoint /subsystem:$subsystem /nodefaultlib /opt:ref "
-            "/opt:icf /align:4096 /filealign:4096 /map:$out.map /out:$out "
+            "rule link", "  command = lld-link /nologo /entry:ModuleEntry"
+            "Point /subsystem:$subsystem /nodefaultlib /opt:ref "
+            "/opt:noicf /map:$out.map /out:$out "
             "$in", "  description = $out"]
 
     def compile(self, owner, sources, flags):

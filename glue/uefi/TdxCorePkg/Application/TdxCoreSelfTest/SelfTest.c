@@ -14,5 +14,10 @@ UefiMain (
 {
   TapBegin ("selftest");
   TapRun (gCoreTests.Tests, gCoreTests.Count);
+  TapRun (gHostTests.Tests, gHostTests.Count);
+  //
+  // Last, for their last one ends the allocation of pages.
+  //
+  TapRun (gPrimitiveTests.Tests, gPrimitiveTests.Count);
   return TapEnd () == 0 ? EFI_SUCCESS : EFI_DEVICE_ERROR;
 }

@@ -16,5 +16,9 @@ typedef struct {
 
 /// TestCore.c: the core, on values.
 extern CONST TEST_TABLE  gCoreTests;
+/// TestPrimitives.c: TdxCoreLib.
+extern CONST TEST_TABLE  gPrimitiveTests;
+/// TestHost.c: bring-up and a TD's life on the software module.
+extern CONST TEST_TABLE  gHostTests;
 
 #endif
