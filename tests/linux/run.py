@@ -117,8 +117,8 @@ def replay(path):
     return verdict.outcome(name, [] if good else lines[-20:], start)
 
 
-def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
-    """Build for a kernel, boot it, judge: results."""
+def try_kernel(kernel, environment, timeout, scripts, memory="1G", brief=""):
+    """Build for a kernel, boot it, judge: results. `brief`: events to add."""
     folder = os.path.join(BUILD, kernel.release)
     module, results = build_module(kernel, os.path.join(folder, "tree"))
     if not module:
@@ -129,8 +129,9 @@ def try_kernel(kernel, environment, timeout, scripts, memory="1G"):
     results += verdict.judge_scripts(guest.output, map(script_name, paths))
     results += [replay(path) for path in keep_files(
         guest.output, os.path.join(folder, "files"))]
-    return results + verdict.judge_boot(guest) \
-        + verdict.judge_log(guest.log, guest.ended)
+    results += verdict.judge_boot(guest)
+    results += verdict.judge_log(guest.log, guest.ended)
+    return results + events.run(kernel, module, folder, brief)
 
 
 def try_events(kernel, scripts, slowness=1):
@@ -179,9 +180,12 @@ def run(args):
     kernel = kernels.prepare(args.kernel, BUILD)
     if args.events:
         return kernel.release, try_events(kernel, args.only)
+    if args.soak:
+        return kernel.release, try_kernel(kernel, LONG, TIMEOUTS["long"],
+                                          args.only)
     return kernel.release, try_kernel(
-        kernel, LONG if args.soak else BRIEF,
-        TIMEOUTS["long" if args.soak else "brief"], args.only)
+        kernel, BRIEF, TIMEOUTS["brief"], args.only,
+        brief=events.BRIEF if args.only == "*" else "")
 
 
 def main():
