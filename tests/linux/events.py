@@ -57,6 +57,7 @@ import boot
 import verdict
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "events")
+TABLE = os.path.join(HERE, "../../../docs/events.md")
 SECONDS, ANSWER = 150, 60
 MACHINE = "-m 1G -smp 4"
 HEADER = re.compile(r"^# (machine|append|kernels|crash|end|log \d): (.*)$",
@@ -418,3 +419,38 @@ def run(kernel, module, folder, wanted, slowness=1):
         name for script in scripts for name in script.names()])
     judged[-1].name = "events: every test has a name of its own"
     return judged + results if scripts else []
+
+
+LOG = "[    0.000000] Linux version 6.1\nboots\nends\n"
+# Each: lines, what is wanted of them, whether that is so.
+SEEDED = (
+    ("a\nb", [("|", "a"), ("|", "b")], True),
+    ("b\na", [("|", "a"), ("|", "b")], False),
+    ("a", [("|", "a"), ("|", "a")], False),
+    ("a", [("!", "b")], True),
+    ("a\nb", [("!", "b")], False),
+)
+
+
+def selftest():
+    """Results: logs are read as they should be, and the table of docs/ names
+    tests that exist.
+    """
+    results = []
+    for text, wanted, good in SEEDED:
+        found = complaints(text.split("\n"), [
+            (kind, re.compile(regex)) for kind, regex in wanted])
+        results.append(verdict.outcome(f"events: {text!r} {wanted}", [] if
+                                       (not found) == good else [str(found)]))
+    found = kernels_of(LOG + LOG)
+    results.append(verdict.outcome("events: the logs of two kernels",
+                                   [] if found == [LOG, LOG] else found))
+    scripts = [Script(path) for path in glob.glob(HERE + "/*.sh")]
+    texts = {name: boot.read(script.path)
+             for script in scripts for name in script.names()}
+    named = re.findall(r"`([a-z0-9-]+): ([^`]+)`", boot.read(TABLE))
+    wrong = [f"{name}: {test}" for name, test in named
+             if test not in texts.get(name, "")]
+    return results + [verdict.outcome(
+        "events: every test of docs/events.md exists",
+        wrong if named else ["none is named"])]

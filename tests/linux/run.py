@@ -165,7 +165,7 @@ def parse():
 def run(args):
     """Results of what was asked for."""
     if args.selftest:
-        return "", verdict.selftest()
+        return "", verdict.selftest() + events.selftest()
     if args.debug:
         results = []
         for kernel in debug.prepare(BUILD):
