@@ -219,12 +219,12 @@ static int lp_offline(unsigned int cpu)
 	err = tdxc_module_cpu_may_leave(
 		&b->module, index,
 		b->keyid_words ? tdxc_keyids_in_use(&b->keyids) : 0, &package);
-	if (err) {
+	if (err == TDXC_E_BUSY)
 		pr_warn_ratelimited("tdxcore: CPU %u stays: KeyIDs are in use, "
 				    "and it is the last of package %u\n",
 				    cpu, package);
+	if (err)
 		return err;
-	}
 	err = tdxc_coherence_decide(
 		tdxc_linux_coherence(), TDXC_COHERENCE_CPU_OFFLINE,
 		module_state(b),
@@ -426,6 +426,18 @@ static void vmx_put(struct tdxc_linux_bringup *b)
 		tdxc_linux_vmx_put();
 }
 
+/* Without a module no KeyID keeps a CPU. */
+static void forget_keyids(struct tdxc_linux_bringup *b)
+{
+	u64 *words = b->keyid_words;
+
+	/* Not while a CPU is about to go by them. */
+	cpus_read_lock();
+	b->keyid_words = NULL;
+	cpus_read_unlock();
+	kfree(words);
+}
+
 int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b)
 {
 	struct tdxc_seamcall_diag diag;
@@ -435,6 +447,7 @@ int tdxc_linux_bringup_stop(struct tdxc_linux_bringup *b)
 		pr_warn("tdxcore: memory stays lent to the TDX module: %s, "
 			"status 0x%llx\n",
 			tdxc_err_name(err), diag.status);
+	forget_keyids(b);
 	cpuhp_remove_state(b->hotplug_state);
 	owner = NULL;
 	b->waiting = false;

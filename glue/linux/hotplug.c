@@ -352,8 +352,10 @@ static int watch_cpus(void)
 		return err;
 	prepare_state = err;
 	err = bus_register_notifier(&cpu_subsys, &cpu_block);
-	if (err)
+	if (err) {
 		cpuhp_remove_state_nocalls(prepare_state);
+		prepare_state = 0;
+	}
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
@@ -272,6 +273,9 @@ int tdxc_ksim_firmware_init(void)
 {
 	int err;
 
+	if (kind == FIRMWARE_OFF)
+		return 0;
+	pr_info("tdxcore: firmware is simulated: %s\n", kinds[kind]);
 	if (kind != FIRMWARE_TDX)
 		return 0;
 	err = sim_module ? power_on() : 0;

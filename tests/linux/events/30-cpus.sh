@@ -79,7 +79,8 @@ check "and come back" comes 2
 check "the KeyID is free again" in_use 0
 check "then the last one goes" eval "goes 3 && goes 2"
 check "the package comes back" eval "comes 2 && comes 3"
-check "nobody keeps the module" rmmod tdxcore
+check "a KeyID is in use again" in_use 1
+check "which does not keep the module" rmmod tdxcore
 check "with a CPU offline" goes 3
 check "the module waits, and configures nothing" waits
 check "LP.INIT was made on three" lp_inits 3
