@@ -234,7 +234,7 @@ static int add_platform(struct gathering *g)
 	return result;
 }
 
-/* "STEP", or "off (ERROR)". */
+/* "STEP", "waits for a CPU" or "off (ERROR)". */
 static int add_state(struct gathering *g)
 {
 	char *state;
@@ -261,6 +261,9 @@ static int add_state(struct gathering *g)
 	if (!result && error &&
 	    json_is_true(json_object_get(g->root, "usable")))
 		result = advise_error(g, error);
+	if (!result && !strcmp(state, "waits for a CPU"))
+		result = advise(g, "every CPU must be online once: echo 1 "
+				   ">/sys/devices/system/cpu/cpuN/online");
 	free(state);
 	return result;
 }

@@ -166,6 +166,10 @@ def test_status_says_what_to_do():
               what in value['advice'][0] and value['error'] == error,
               value['advice'])
         check(f'{error}: told', f'off ({error})' in text, text)
+    value, _ = status(tree(state='waits for a CPU\n', quarantined='0\n'), 1)
+    check('waits for a CPU: advice', len(value['advice']) == 1 and
+          'online' in value['advice'][0] and value['state'] ==
+          'waits for a CPU', value)
     value, _ = status(tree(state='SYS.CONFIG\n'), 1)
     check('a step that is not the last', value['state'] == 'SYS.CONFIG' and
           value['ready'] is False)
