@@ -50,7 +50,7 @@ agrees_with_sysfs() {
 	done
 	same usable "$(truth "$(cat "$FOLDER/usable")")" &&
 		same reason "$(cat "$FOLDER/reason")" &&
-		same state "$(cut -d ' ' -f 1 "$FOLDER/state")" &&
+		same state "$(sed 's| (.*||' "$FOLDER/state")" &&
 		same module_version null
 }
 
@@ -176,7 +176,9 @@ check "SIGINT ends a trace" ends_by INT
 check "the trace is gone after SIGINT" trace_is_gone
 check "SIGTERM ends a trace" ends_by TERM
 check "the trace is gone after SIGTERM" trace_is_gone
-check "there is one trace at a time" one_at_a_time
+# Small kernels may have no locks of files.
+! flock /tmp/said true 2>/dev/null ||
+	check "there is one trace at a time" one_at_a_time
 check "a trace that was left behind is taken over" takes_over
 check "the module unloads after traces" rmmod tdxcore
 insmod "$KO" sim=on || exit
