@@ -177,7 +177,7 @@ check "the trace is gone after SIGINT" trace_is_gone
 check "SIGTERM ends a trace" ends_by TERM
 check "the trace is gone after SIGTERM" trace_is_gone
 # Small kernels may have no locks of files.
-! flock /tmp/said true 2>/dev/null ||
+[ ! -e /proc/locks ] ||
 	check "there is one trace at a time" one_at_a_time
 check "a trace that was left behind is taken over" takes_over
 check "the module unloads after traces" rmmod tdxcore
