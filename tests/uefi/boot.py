@@ -14,7 +14,8 @@ import time
 
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
-ASKS = b"to skip startup.nsh or any other key"
+ASKS = b"or any other key to continue"
+SECTORS = 65536  # of 512 bytes
 SCREEN_CONTROL = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\r")
 
 
@@ -51,6 +52,34 @@ def fill(esp, images, files, commands):
     with open(os.path.join(esp, "startup.nsh"), "w", encoding="ascii",
               newline="\r\n") as file:
         file.write("\n".join(lines) + "\n")
+
+
+def mtools(*command):
+    """A command of mtools; what it complains of ends the test."""
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL,
+                   env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
+
+
+def pack(esp, image):
+    """A FAT file system with what the folder holds.
+
+    QEMU can show a folder as a file system, and loses part of what a guest
+    writes to it.
+    """
+    if os.path.exists(image):
+        os.remove(image)
+    mtools("mformat", "-C", "-i", image, "-T", str(SECTORS), "-h", "16",
+           "-s", "32", "::")
+    mtools("mcopy", "-i", image, "-s",
+           *[os.path.join(esp, name) for name in sorted(os.listdir(esp))],
+           "::")
+
+
+def unpack(image, esp):
+    """The folder holds what the file system does now."""
+    shutil.rmtree(esp)
+    os.makedirs(esp)
+    mtools("mcopy", "-i", image, "-s", "-n", "::*", esp)
 
 
 def run(command, timeout):
@@ -90,10 +119,11 @@ def boot(folder, images, commands, files=None, cpus=1, memory="512M",
     are left in `folder`. An image that does not come back powers off itself.
     """
     os.makedirs(folder, exist_ok=True)
-    esp, variables, serial, debug = (
-        os.path.join(folder, name)
-        for name in ("esp", "variables.fd", "serial.log", "debug.log"))
+    esp, image, variables, serial, debug = (
+        os.path.join(folder, name) for name in
+        ("esp", "esp.img", "variables.fd", "serial.log", "debug.log"))
     fill(esp, images, files or {}, commands)
+    pack(esp, image)
     shutil.copy(VARIABLES, variables)
     for path in (serial, debug):
         if os.path.exists(path):
@@ -104,12 +134,13 @@ def boot(folder, images, commands, files=None, cpus=1, memory="512M",
         "-vga", "none", "-nic", "none", "-no-reboot",
         "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}",
         "-drive", f"if=pflash,format=raw,file={variables}",
-        "-drive", f"format=raw,file=fat:rw:{esp}",
+        "-drive", f"format=raw,file={image}",
         "-debugcon", "file:" + debug,
         "-global", "isa-debugcon.iobase=0x402",
         "-chardev", "stdio,id=console,logfile=" + serial,
         "-serial", "chardev:console"]
     start = time.monotonic()
     ended = run(command, timeout)
+    unpack(image, esp)
     return Boot(read(serial), read(debug), esp, ended,
                 time.monotonic() - start)

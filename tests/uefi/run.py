@@ -15,6 +15,8 @@ import time
 
 import boot
 import build
+import limits
+import plan
 
 sys.path.append(os.path.join(build.TREE, "tests/linux"))
 # pylint: disable-next=wrong-import-position
@@ -37,8 +39,10 @@ class Case:
 
 
 CASES = [
-    Case("selftest-1cpu", ["TdxCoreSelfTest.efi"], ["selftest"], cpus=1),
-    Case("selftest-4cpu", ["TdxCoreSelfTest.efi"], ["selftest"], cpus=4),
+    Case("selftest-1cpu", [*plan.COMMANDS, "TdxCoreSelfTest.efi"],
+         ["selftest"], judge=plan.judge, cpus=1),
+    Case("selftest-4cpu", [*plan.COMMANDS, "TdxCoreSelfTest.efi"],
+         ["selftest"], judge=plan.judge, cpus=4, memory="4G"),
 ]
 
 
@@ -61,12 +65,13 @@ def run(only):
     images, complaints = build.build_images(os.path.join(BUILD, "clang"))
     results = [verdict.outcome("build: clang and lld-link, no warning",
                                complaints)]
-    _, complaints = build.build_like_edk2(os.path.join(BUILD, "gcc"))
+    objects, complaints = build.build_like_edk2(os.path.join(BUILD, "gcc"))
     results.append(verdict.outcome(
         "build: gcc, where EFIAPI is another calling convention",
         complaints))
     if any(result.result == verdict.FAILED for result in results):
         return results
+    results += limits.judge(BUILD, images, objects)
     for case in CASES:
         if only in case.name:
             results += try_boot(case, images.values())
