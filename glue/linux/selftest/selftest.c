@@ -110,7 +110,9 @@ static int seq_show(struct seq_file *m, void *at)
 	}
 	test = find(number - 1);
 	outcome = &run->outcome[number - 1];
-	mutex_lock(&running);
+	/* Others may hold it for as long as all their tests take. */
+	if (mutex_lock_killable(&running))
+		return -EINTR;
 	if (!outcome->ran)
 		perform(test, outcome);
 	mutex_unlock(&running);
