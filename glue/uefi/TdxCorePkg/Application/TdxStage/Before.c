@@ -18,6 +18,7 @@
 #define FIRST  SIZE_4GB
 #define LAST   (12 * (UINT64)SIZE_4GB / 4)
 #define SPARE  8
+#define MMIO            0xFD000000ULL
 #define CR0_WP          BIT16
 #define CPUID_EXTENDED  0x80000001
 #define CPUID_1G_PAGES  0x4000000
@@ -107,6 +108,31 @@ TestAccept (
 
   TAP_CHECK (gStage.Sim->mismatches == Mismatches + 1);
   TAP_CHECK (Accept->AcceptMemory (Accept, gStage.Memory.Range[0].start, SIZE_4KB) == EFI_ALREADY_STARTED);
+  return NULL;
+}
+
+//
+// Firmware of a TD maps MMIO as shared. There is no device in these 2 MiB.
+//
+STATIC
+CONST CHAR8 *
+TestMmio (
+  VOID
+  )
+{
+  UINT64  *Table = (UINT64 *)(UINTN)stage_walk_table (&gStage.Walk, MMIO, TDXC_LEVEL_2M);
+  UINT32  Level;
+  UINT64  Said;
+
+  TAP_CHECK (Table != NULL);
+  stage_walk_entry (&gStage.Walk, MMIO, &Level);
+  TAP_CHECK (Level == TDXC_LEVEL_2M);
+  Said = gCpuTablesOps.open (NULL);
+  Table[MMIO / SIZE_2MB % TDXC_ENTRIES] |= gStage.Walk.shared;
+  gCpuTablesOps.flush (NULL);
+  gCpuTablesOps.close (NULL, Said);
+  gStage.Memory.Mmio.start = MMIO;
+  gStage.Memory.Mmio.end   = MMIO + SIZE_2MB;
   return NULL;
 }
 
@@ -243,7 +269,7 @@ TestUnshare (
   VOID
   )
 {
-  STATIC CONST UINTN  Which[] = { 10, NR_4K + 10 };
+  STATIC CONST UINTN  Which[] = { RANGE_AGAIN, RANGE_2M_AGAIN };
   TDX_UNSHARE_RESULT  Result;
   UINTN               Index;
 
@@ -313,13 +339,13 @@ TestExclude (
   CONST struct tdxc_range  *Range   = gStage.Memory.Range;
   UINT64                   Last     = Range[gStage.Memory.Count - 1].start;
 
-  TAP_CHECK (!EFI_ERROR (Keep (Range[3].start, SIZE_4KB)));
-  TAP_CHECK (!EFI_ERROR (Keep (Range[NR_4K + 2].start, SIZE_2MB)));
-  TAP_CHECK (!EFI_ERROR (Keep (Range[NR_4K + 7].start + 9 * SIZE_4KB, SIZE_4KB)));
+  TAP_CHECK (!EFI_ERROR (Keep (Range[RANGE_KEPT].start, SIZE_4KB)));
+  TAP_CHECK (!EFI_ERROR (Keep (Range[RANGE_2M_KEPT].start, SIZE_2MB)));
+  TAP_CHECK (!EFI_ERROR (Keep (Range[RANGE_2M_SPLIT].start + 9 * SIZE_4KB, SIZE_4KB)));
   TAP_CHECK (!EFI_ERROR (Keep (Last + 123 * SIZE_1MB + 5 * SIZE_4KB, 2 * SIZE_4KB)));
-  TAP_CHECK (!EFI_ERROR (Unshare->Exclude (Unshare, Range[5].start, SIZE_4KB, 2)));
-  TAP_CHECK (!EFI_ERROR (Unshare->Exclude (Unshare, Range[NR_4K + 9].start, SIZE_2MB, 1)));
-  TAP_CHECK (Unshare->Exclude (Unshare, Range[3].start, SIZE_4KB, 1) == EFI_ALREADY_STARTED);
+  TAP_CHECK (!EFI_ERROR (Unshare->Exclude (Unshare, Range[RANGE_LATE].start, SIZE_4KB, 2)));
+  TAP_CHECK (!EFI_ERROR (Unshare->Exclude (Unshare, Range[RANGE_2M_LATE].start, SIZE_2MB, 1)));
+  TAP_CHECK (Unshare->Exclude (Unshare, Range[RANGE_KEPT].start, SIZE_4KB, 1) == EFI_ALREADY_STARTED);
   return NULL;
 }
 
@@ -327,6 +353,7 @@ CONST TAP_TEST  gTestsBefore[] = {
   { "live: memory for 70 ranges of 4K, 40 of 2M and some of 1G",   FindMemory     },
   { "live: memory is accepted where the platform cannot, 4K where 2M do not fit", TestAccept },
   { "live: a range of 1 GiB is one entry",                         TestOneGib     },
+  { "live: MMIO is mapped as shared",                              TestMmio       },
   { "live: page tables are read-only from here on",                TestReadOnly   },
   { "live: more than 100 ranges are shared, and read as such",     TestShare      },
   { "live: entries are shared at the size of their ranges",        TestLevels     },

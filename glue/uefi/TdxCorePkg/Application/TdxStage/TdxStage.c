@@ -199,6 +199,69 @@ OnExit (
   gBS->FreePool      = CountFreePool;
 }
 
+//
+// A device driver that gives its memory back, at the same level as the driver's
+// own handler.
+//
+STATIC
+VOID
+EFIAPI
+OnExitOfDevice (
+  IN EFI_EVENT  Event,
+  IN VOID       *Context
+  )
+{
+  struct tdxc_range  Range = gStage.Memory.Range[RANGE_AT_EXIT];
+
+  gStage.AtExit = gStage.Unshare->Unshare (gStage.Unshare, Range.start, tdxc_range_size (Range), NULL);
+  gBS->SignalEvent ((EFI_EVENT)Context);
+}
+
+//
+// Signals once more: what it signals then is behind whatever was signalled by
+// handlers of ExitBootServices ().
+//
+STATIC
+VOID
+EFIAPI
+OnSignal (
+  IN EFI_EVENT  Event,
+  IN VOID       *Context
+  )
+{
+  gBS->SignalEvent ((EFI_EVENT)Context);
+}
+
+STATIC
+VOID
+EFIAPI
+OnGateClosed (
+  IN EFI_EVENT  Event,
+  IN VOID       *Context
+  )
+{
+  struct tdxc_range  Range = gStage.Memory.Range[RANGE_AT_EXIT];
+
+  gStage.AfterGate = gStage.Unshare->Share (gStage.Unshare, Range.start, tdxc_range_size (Range), NULL);
+}
+
+STATIC
+CONST CHAR8 *
+CreateEvents (
+  VOID
+  )
+{
+  EFI_EVENT  Event;
+  EFI_EVENT  Closed;
+  EFI_EVENT  Behind;
+
+  TAP_CHECK (!EFI_ERROR (gBS->CreateEvent (EVT_NOTIFY_SIGNAL, TPL_CALLBACK, OnGateClosed, NULL, &Closed)));
+  TAP_CHECK (!EFI_ERROR (gBS->CreateEvent (EVT_NOTIFY_SIGNAL, TPL_CALLBACK, OnSignal, Closed, &Behind)));
+  TAP_CHECK (!EFI_ERROR (gBS->CreateEventEx (EVT_NOTIFY_SIGNAL, TPL_CALLBACK, OnExitOfDevice, Behind, &gEfiEventExitBootServicesGuid, &Event)));
+  TAP_CHECK (!EFI_ERROR (gBS->CreateEventEx (EVT_NOTIFY_SIGNAL, TPL_NOTIFY, OnExit, NULL, &gEfiEventExitBootServicesGuid, &Event)));
+  return NULL;
+}
+
 STATIC
 CONST CHAR8 *
 Leave (
@@ -206,12 +269,10 @@ Leave (
   )
 {
   EFI_STATUS  Status = EFI_NOT_READY;
-  EFI_EVENT   Event;
   VOID        *Map = AllocatePages (MAP_PAGES);
   UINTN       Attempt;
 
   TAP_CHECK (Map != NULL);
-  TAP_CHECK (!EFI_ERROR (gBS->CreateEventEx (EVT_NOTIFY_SIGNAL, TPL_NOTIFY, OnExit, NULL, &gEfiEventExitBootServicesGuid, &Event)));
   for (Attempt = 0; Attempt < ATTEMPTS && EFI_ERROR (Status); Attempt++) {
     UINTN   Bytes = EFI_PAGES_TO_SIZE (MAP_PAGES);
     UINTN   Stride;
@@ -251,14 +312,15 @@ Run (
   TapNote (gStage.Walk.levels == 5 ? "5 levels" : "4 levels");
   TapRun (gTestsBefore, gNumberBefore);
   if (gStage.Refuse) {
-    gStage.Memory.Refused = gStage.Memory.Range[NR_4K + 20];
+    gStage.Memory.Refused = gStage.Memory.Range[RANGE_REFUSED];
   }
 
   gStage.Sim->chunk  = 192 * SIZE_1MB + SIZE_4KB;
   gStage.Sim->busy   = 7;
-  gStage.Sim->small  = gStage.Memory.Range[NR_4K + 30];
+  gStage.Sim->small  = gStage.Memory.Range[RANGE_2M_SMALL];
   gStage.Sim->refuse = gStage.Memory.Refused;
-  return Leave (ImageHandle);
+  Why                = CreateEvents ();
+  return Why != NULL ? Why : Leave (ImageHandle);
 }
 
 /**

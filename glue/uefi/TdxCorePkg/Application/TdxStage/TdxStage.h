@@ -19,6 +19,20 @@
 #define MAX_RANGE  (NR_4K + NR_2M + MAX_1G)
 #define MAX_KEPT   8
 
+//
+// Ranges by their index.
+//
+#define RANGE_KEPT      3             ///< Excluded.
+#define RANGE_LATE      5             ///< Second of those converted late.
+#define RANGE_AGAIN     10            ///< Unshared, and shared again.
+#define RANGE_AT_EXIT   12            ///< Unshared by an event's handler.
+#define RANGE_2M_KEPT   (NR_4K + 2)
+#define RANGE_2M_SPLIT  (NR_4K + 7)   ///< A page of it is excluded.
+#define RANGE_2M_LATE   (NR_4K + 9)   ///< First of those converted late.
+#define RANGE_2M_AGAIN  (NR_4K + 10)
+#define RANGE_REFUSED   (NR_4K + 20)
+#define RANGE_2M_SMALL  (NR_4K + 30)  ///< The host maps 4 KiB in here.
+
 /// Memory that is shared, and what of it is excluded.
 typedef struct {
   struct tdxc_range    Range[MAX_RANGE];
@@ -26,6 +40,7 @@ typedef struct {
   UINTN                Count;
   struct tdxc_range    Kept[MAX_KEPT];      ///< Order 0.
   UINTN                NumberKept;
+  struct tdxc_range    Mmio;                ///< Shared all the time.
   struct tdxc_range    Refused;             ///< By the host, at the end.
 } STAGE_MEMORY;
 
@@ -37,6 +52,8 @@ typedef struct {
   struct stage_walk           Walk;
   STAGE_MEMORY                Memory;
   UINT64                      Cr0;          ///< When it began.
+  EFI_STATUS                  AtExit;       ///< Of a conversion in a handler
+  EFI_STATUS                  AfterGate;    ///< and in one after the driver's.
   UINT64                      DriverStart;  ///< The driver's image.
   UINT64                      DriverEnd;
   UINTN                       Allocations;  ///< By it while boot services end.

@@ -59,6 +59,7 @@ struct tdxc_sim_firmware {
 	uint64_t busy;		  /* the next ACCEPTs find it busy */
 	/* counted */
 	uint64_t maps;
+	uint64_t recent[2]; /* where the last two MapGPAs began, last first */
 	uint64_t retries;
 	uint64_t refused;
 	uint64_t mapped_pages[2];

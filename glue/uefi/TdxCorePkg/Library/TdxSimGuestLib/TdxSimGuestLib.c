@@ -423,6 +423,8 @@ static void map_gpa(struct tdxc_sim_firmware *sim, struct tdxc_sim_regs *regs)
 	uint64_t answer = TDXC_MAP_GPA_SUCCESS;
 
 	sim->maps++;
+	sim->recent[1] = sim->recent[0];
+	sim->recent[0] = gpa;
 	if (sim->chunk != 0 && tdxc_range_size(r) > sim->chunk) {
 		r.end = r.start + sim->chunk;
 		answer = TDXC_MAP_GPA_RETRY;
