@@ -22,7 +22,7 @@ COMMON = ["-std=gnu11", "-ffreestanding", "-fno-builtin", "-fno-common",
           "-mgeneral-regs-only", "-ffunction-sections", "-fdata-sections",
           "-g0", *WARNINGS]
 CLANG = ["clang", "--target=x86_64-unknown-windows", "-Os",
-         "-mno-stack-arg-probe", "-DEFIAPI=", *COMMON]
+         "-mno-stack-arg-probe", "-fno-ms-extensions", "-DEFIAPI=", *COMMON]
 # EDK2's gcc tool chain. Here EFIAPI functions have a calling convention of
 # their own: one behind a plain pointer is an error.
 GCC = ["gcc", "-Os", "-fno-strict-aliasing", "-fpie", "-mcmodel=small",

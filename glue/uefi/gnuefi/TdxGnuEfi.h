@@ -21,6 +21,10 @@
 #include <efi.h>
 #undef CHAR8
 typedef char CHAR8;
+//
+// gnu-efi takes attributes away from compilers that know Microsoft's.
+//
+#undef __attribute__
 
 #define STATIC  static
 

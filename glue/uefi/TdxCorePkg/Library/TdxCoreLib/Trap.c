@@ -34,6 +34,7 @@ typedef struct {
 } GATE;
 
 STATIC_ASSERT (sizeof (GATE) == 16, "a gate of 64-bit mode");
+STATIC_ASSERT (sizeof (IA32_DESCRIPTOR) == 10, "what SIDT stores");
 STATIC_ASSERT (OFFSET_OF (struct tdxc_seamcall_full, common.r11) == 0x28, "the assembly");
 STATIC_ASSERT (OFFSET_OF (struct tdxc_seamcall_full, rbx) == 0x30, "the assembly");
 STATIC_ASSERT (OFFSET_OF (struct tdxc_seamcall_full, rdi) == 0x40, "the assembly");
