@@ -64,15 +64,14 @@ int tdxc_ksim_alloc(struct tdxc_ksim_pages *pages, u32 level, u64 *pa)
 	return at + n <= pages->nr ? TDXC_OK : TDXC_E_NOMEM;
 }
 
-/* Frames from pa on that are so marked. */
-static u64 marked(const unsigned long *map, u64 first, u64 n)
+/* Whether n frames from `first` on are all marked, or none is. */
+static bool are(const unsigned long *map, u64 first, u64 n, bool marked)
 {
-	u64 sum = 0;
-	u64 i;
+	u64 end = first + n;
+	u64 other = marked ? find_next_zero_bit(map, end, first)
+			   : find_next_bit(map, end, first);
 
-	for (i = first; i < first + n; i++)
-		sum += test_bit(i, map);
-	return sum;
+	return other >= end;
 }
 
 /* Where the frames are, if they are what they have to be. */
@@ -83,8 +82,8 @@ static bool expect(struct tdxc_ksim_pages *pages, u32 level, u64 pa, bool lent,
 
 	*first = (pa - pages->base) >> PAGE_SHIFT;
 	if (pa >= pages->base && *first + n <= pages->nr &&
-	    marked(pages->taken, *first, n) == n &&
-	    marked(pages->lent, *first, n) == (lent ? n : 0))
+	    are(pages->taken, *first, n, true) &&
+	    are(pages->lent, *first, n, lent))
 		return true;
 	pages->mistakes++;
 	return false;
