@@ -21,6 +21,8 @@ import plan
 sys.path.append(os.path.join(build.TREE, "tests/linux"))
 # pylint: disable-next=wrong-import-position
 import verdict  # tests/linux/verdict.py: TAP is judged there
+# pylint: disable-next=wrong-import-position
+import unshare
 
 BUILD = os.path.join(build.TREE, "build/uefi")
 
@@ -43,6 +45,12 @@ CASES = [
          ["selftest"], judge=plan.judge, cpus=1),
     Case("selftest-4cpu", [*plan.COMMANDS, "TdxCoreSelfTest.efi"],
          ["selftest"], judge=plan.judge, cpus=4, memory="4G"),
+    # 5 GiB: two ranges of 1 GiB above 4. Where the processor is AMD's, OVMF
+    # maps 1 TiB.
+    Case("unshare-1cpu", [*unshare.COMMANDS, "TdxStage.efi"], ["stage"],
+         judge=unshare.judge, cpus=1, memory="5G", cpu="max"),
+    Case("unshare-4cpu", [*unshare.COMMANDS, "TdxStage.efi refuse"],
+         ["stage-refuse"], judge=unshare.judge, cpus=4, memory="5G"),
 ]
 
 
