@@ -169,11 +169,11 @@ class Ninja:
         for name in package.headers():
             write(os.path.join(self.generated, name),
                   "#include <TdxGnuEfi.h>\n")
-        includes = [f"-I{path}" for path in
-                    (self.generated, *package.includes, ADAPTER)]
-        includes += ["-isystem", "/usr/include/efi"]
+        self.includes = [f"-I{path}" for path in
+                         (self.generated, *package.includes, ADAPTER)]
+        self.includes += ["-isystem", "/usr/include/efi"]
         self.lines = [
-            "rule cc", "  command = " + " ".join(compiler + includes)
+            "rule cc", "  command = " + " ".join(compiler + self.includes)
             + " $flags -MMD -MF $out.d -c $in -o $out",
             "  description = $in",
             "  depfile = $out.d", "  deps = gcc",
@@ -186,11 +186,7 @@ class Ninja:
         """Objects of sources."""
         objects = []
         for source in sources:
-            objects.append(object_of(self.folder, owner, source)
-                           if source.startswith(PACKAGE + "/..")
-                           or not source.startswith(self.folder) else
-                           os.path.join(self.folder, "obj", owner,
-                                        "AutoGen.obj"))
+            objects.append(object_of(self.folder, owner, source))
             self.lines += [f"build {objects[-1]}: cc {source}",
                            f"  flags = {' '.join(flags)}"]
         return objects
@@ -244,3 +240,24 @@ def build_like_edk2(folder):
     """Objects as EDK2's gcc tool chain makes them, by image; complaints."""
     _, objects, complaints = build(folder, GCC, False)
     return objects, complaints
+
+
+SEED = """#include <Uefi.h>
+#include <Library/TdxCoreLib.h>
+static void EFIAPI Pause (void *Context) { }
+const struct tdxc_gate_ops gSeed = { .pause = Pause };
+"""
+
+
+def refuses_efiapi(folder):
+    """Complaints unless gcc refuses an EFIAPI function as a callback."""
+    source = os.path.join(folder, "seed.c")
+    write(source, SEED)
+    ninja = Ninja(folder, Package(), GCC)
+    command = " ".join([*GCC, *ninja.includes, "-c", source, "-o",
+                        source + ".obj"])
+    done = subprocess.run(command, shell=True, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode and "incompatible pointer type" in done.stdout:
+        return []
+    return done.stdout.splitlines() or ["it was taken"]

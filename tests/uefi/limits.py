@@ -53,22 +53,21 @@ def text_bytes(image):
     return total
 
 
-def check_text(images):
+def check_text(images, limit=TEXT_LIMIT):
     """The driver is unshare, gate, accept, what they need and its own."""
     size = text_bytes(images[IMAGE])
     print(f"     .text of {IMAGE}.efi: {size} bytes", file=sys.stderr)
-    return [] if 0 < size <= TEXT_LIMIT else [f"{size} bytes"]
+    return [] if 0 < size <= limit else [f"{size} bytes"]
 
 
-def core_objects(folder):
-    """Objects of libtdxcore/*.c below a build folder."""
-    return sorted(glob.glob(os.path.join(
-        folder, "obj/TdxCoreLib/libtdxcore-*.obj")))
+def objects_of(folder, pattern):
+    """Objects of TdxCoreLib below a build folder."""
+    return sorted(glob.glob(os.path.join(folder, "obj/TdxCoreLib", pattern)))
 
 
-def check_data(folder):
+def check_data(folder, pattern="libtdxcore-*.obj"):
     """Neither compiler gave the core a byte that can be written."""
-    found = core_objects(os.path.join(folder, "clang"))
+    found = objects_of(os.path.join(folder, "clang"), pattern)
     complaints = [] if found else ["no objects"]
     for path in found:
         for line in output_of(["nm", "-P", path]).splitlines():
@@ -79,7 +78,7 @@ def check_data(folder):
     if os.path.exists(library):
         os.remove(library)
     output_of(["ar", "rcs", library,
-               *core_objects(os.path.join(folder, "gcc"))])
+               *objects_of(os.path.join(folder, "gcc"), pattern)])
     return complaints + archive.check_writable(library)
 
 
@@ -182,7 +181,7 @@ def depth_of(name, calls, frames, depth):
     return depth[name]
 
 
-def check_stack(objects):
+def check_stack(objects, limit=STACK_LIMIT):
     """Every function of the driver, and of the core that it reaches."""
     chosen = [path for path in objects
               if "/obj/gnuefi/" not in path and "AutoGen" not in path]
@@ -193,12 +192,24 @@ def check_stack(objects):
               f"{os.path.basename(name)}", file=sys.stderr)
     return complaints + [f"{os.path.basename(name)}: {size} bytes"
                          for name, size in sorted(depth.items())
-                         if size >= STACK_LIMIT]
+                         if size >= limit]
+
+
+def seeded(folder, images, objects):
+    """Complaints of checks that did not see what they must."""
+    return [name for name, found in {
+        "code": check_text(images, 1),
+        "the glue's own variables": check_data(folder, "*-Memory.obj"),
+        "stack": check_stack(objects[IMAGE], 100)}.items() if not found]
 
 
 def judge(folder, images, objects):
     """Results."""
     return [
+        verdict.outcome("limits: each is noticed when it is passed",
+                        seeded(folder, images, objects)),
+        verdict.outcome("limits: an EFIAPI function is no callback of the "
+                        "core", build.refuses_efiapi(folder + "/gcc")),
         verdict.outcome("limits: code of unshare, gate and accept is at most "
                         "64 KiB", check_text(images)),
         verdict.outcome("limits: no writable global in the core",
