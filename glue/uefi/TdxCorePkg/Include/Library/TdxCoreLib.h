@@ -122,7 +122,8 @@ TdxCoreProcessors (
   );
 
 /**
-  The number of the processor that this runs on; 0 without MP services.
+  The number of the processor that this runs on; 0 without MP services. It asks
+  boot services: what runs elsewhere by TdxCoreOnAll () is told its number.
 **/
 UINTN
 TdxCoreWhoAmI (
