@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 
 import kernels
+import verdict
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
@@ -154,3 +155,28 @@ def boot(kernel, module, scripts, folder, environment, timeout, memory="1G"):
         guest = start(command, log, output, timeout)
         guest.early = early
     return guest
+
+
+# Each: a kernel's log, what init printed, and whether to boot once more.
+PANIC = "[ 1.0] Kernel panic - not syncing: no init\n"
+SEEDED = (
+    ("panicked before init", PANIC, "", True),
+    ("panicked after init's first line", PANIC, INIT + "\n# script a\n", False),
+    ("hangs before init", "[ 1.0] nothing more\n", "", False),
+)
+
+
+def selftest():
+    """Results: only a panic before init is worth another boot."""
+    results = [
+        verdict.outcome(f"seeded: a kernel that {name}",
+                        [] if bool(Guest(log, output, "").panicked_early())
+                        == again else ["judged wrongly"])
+        for name, log, output, again in SEEDED]
+    guest = Guest("", "", "")
+    guest.early = PANIC
+    told, = verdict.judge_boot(guest)
+    return results + [verdict.outcome(
+        "seeded: a second boot is told",
+        [] if told.result == verdict.SKIPPED and PANIC in told.why
+        else ["silent"])]

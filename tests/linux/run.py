@@ -36,7 +36,7 @@ import cross
 BRIEF = {"SOAK_CYCLES": 20, "SOAK_SECONDS": 30}
 LONG = {"SOAK_CYCLES": 1000, "SOAK_SECONDS": 600}
 DEBUG = {"SOAK_CYCLES": 50, "SOAK_SECONDS": 300}
-TIMEOUTS = {"brief": 400, "long": 3600, "debug": 2400}
+TIMEOUTS = {"brief": 600, "long": 3600, "debug": 2400}
 # So much longer a debug kernel may take for an event.
 DEBUG_SLOWNESS = 6
 FINDING = re.compile(r"^(?!\./|/usr|include/|arch/).*(warning|error):", re.M)
@@ -108,8 +108,8 @@ def replay(path):
             file.write(packed.read())
     except (OSError, EOFError) as error:
         return verdict.outcome(name, [f"came back damaged: {error}"])
-    done = subprocess.run([boot.TOOL, "replay", path[:-3]], text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([boot.TOOL, "replay", path[:-3]],
+                          text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL)
     lines = done.stdout.splitlines() or ["no output"]
     good = done.returncode == 0 and re.fullmatch(
@@ -165,7 +165,8 @@ def parse():
 def run(args):
     """Results of what was asked for."""
     if args.selftest:
-        return "", verdict.selftest() + events.selftest()
+        return "", verdict.selftest() + boot.selftest() \
+            + events.selftest()
     if args.debug:
         results = []
         for kernel in debug.prepare(BUILD):

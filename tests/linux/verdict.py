@@ -68,7 +68,7 @@ def outcome(name, complaints, start=None):
 
 
 def report(about, results, seconds, as_json):
-    """Show results; the exit code. `about`: what else the object of JSON has."""
+    """Show results; the exit code. `about`: what else JSON's object has."""
     lines = sys.stderr if as_json else sys.stdout
     for result in results:
         mark = {PASSED: "ok  ", FAILED: "FAIL",
