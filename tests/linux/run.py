@@ -109,8 +109,8 @@ def replay(path):
     except (OSError, EOFError) as error:
         return verdict.outcome(name, [f"came back damaged: {error}"])
     done = subprocess.run([boot.TOOL, "replay", path[:-3]],
-                          text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL)
+                          text=True, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     lines = done.stdout.splitlines() or ["no output"]
     good = done.returncode == 0 and re.fullmatch(
         r"[1-9]\d* calls, 0 mismatches", lines[-1])
