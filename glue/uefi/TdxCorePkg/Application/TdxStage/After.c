@@ -277,7 +277,7 @@ TestGate (
   VOID
   )
 {
-  TAP_CHECK (gStage.AfterGate == EFI_ACCESS_DENIED);
+  TAP_CHECK (gStage.AfterGate == EFI_ABORTED);
   return NULL;
 }
 

@@ -8,9 +8,8 @@
 **/
 #include "TdxUnshareDxe.h"
 
+#include <Library/TdxCoreLib.h>
 #include <Library/UefiBootServicesTableLib.h>
-
-#include <tdxcore/err.h>
 
 //
 // EDKII_MEMORY_ACCEPT_PROTOCOL, which newer headers have as well.
@@ -31,34 +30,6 @@ typedef int CONVERT (
   struct tdxc_range       Range,
   struct tdxc_conversion  *Result
   );
-
-STATIC
-EFI_STATUS
-StatusOf (
-  IN INT32  Err
-  )
-{
-  switch (Err) {
-    case TDXC_OK:
-      return EFI_SUCCESS;
-    case TDXC_E_INVAL:
-    case TDXC_E_RANGE:
-      return EFI_INVALID_PARAMETER;
-    case TDXC_E_NOENT:
-      return EFI_NOT_FOUND;
-    case TDXC_E_EXIST:
-      return EFI_ALREADY_STARTED;
-    case TDXC_E_NOSPC:
-      return EFI_OUT_OF_RESOURCES;
-    case TDXC_E_CANCELED:
-      return EFI_ACCESS_DENIED;
-    case TDXC_E_BUSY:
-    case TDXC_E_AGAIN:
-      return EFI_NOT_READY;
-    default:
-      return EFI_DEVICE_ERROR;
-  }
-}
 
 STATIC
 VOID
@@ -104,7 +75,7 @@ Convert (
     Describe (&Conversion, Result);
   }
 
-  return StatusOf (Err);
+  return TdxCoreStatus (Err);
 }
 
 STATIC
@@ -167,7 +138,7 @@ Exclude (
   Tpl = gBS->RaiseTPL (TPL_NOTIFY);
   Err = tdxc_guest_exclude (mGuest, Range, Order);
   gBS->RestoreTPL (Tpl);
-  return StatusOf (Err);
+  return TdxCoreStatus (Err);
 }
 
 STATIC

@@ -73,9 +73,9 @@ typedef struct {
                                  through this protocol. Nothing changed.
   @retval EFI_ALREADY_STARTED    A part is shared, or accepted, already; the
                                  former: nothing changed.
-  @retval EFI_OUT_OF_RESOURCES   Too many ranges, or no page table left for a
+  @retval EFI_BUFFER_TOO_SMALL   Too many ranges, or no page table left for a
                                  split. Nothing changed.
-  @retval EFI_ACCESS_DENIED      The gate is closed: boot services end.
+  @retval EFI_ABORTED            The gate is closed: boot services end.
   @retval EFI_NOT_READY          The host or the module goes on saying "not
                                  now". Result says how far it came.
   @retval EFI_DEVICE_ERROR       Another answer, or malformed page tables;
@@ -105,8 +105,8 @@ EFI_STATUS
   @retval EFI_SUCCESS            Remembered.
   @retval EFI_INVALID_PARAMETER  Empty, unaligned, or no RAM.
   @retval EFI_ALREADY_STARTED    It overlaps an exclusion there is.
-  @retval EFI_OUT_OF_RESOURCES   There are too many.
-  @retval EFI_ACCESS_DENIED      The gate is closed.
+  @retval EFI_BUFFER_TOO_SMALL   There are too many.
+  @retval EFI_ABORTED            The gate is closed.
 **/
 typedef
 EFI_STATUS
