@@ -343,12 +343,8 @@ def boot_group(kernel, module, scripts, folder, slowness):
     ramdisk, log, output = (os.path.join(folder, name) for name in
                             ("initramfs.cpio", "console.log", "tap"))
     pack(ramdisk, kernel, module, scripts, kexec_tool(folder))
-    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
-               "-machine", "q35", "-cpu", "max,vendor=GenuineIntel",
-               "-display", "none", "-nic", "none", "-no-reboot",
-               "-kernel", kernel.image, "-initrd", ramdisk,
-               "-append", "console=ttyS0 panic=-1 oops=panic " + first.append,
-               ] + shlex.split(first.machine)
+    command = boot.machine(kernel, ramdisk, [first.append]) + shlex.split(
+        first.machine)
     seconds = SECONDS * first.kernels * slowness
     guest = boot_once(command, log, output, seconds)
     early = guest.panicked_early() or guest.ended == HANGS and HANGS

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 # shellcheck shell=sh
 # machine: -m 1G -smp 4
+# end: reboot: Restarting system
 # Sleep: the machine wakes up again, or does not fall asleep.
 . /host
 . /memory
@@ -46,4 +47,5 @@ check "while TDX is up S3 is refused" refused_sleep deep
 check "TDX is still up" is_up
 check "the module goes" rmmod tdxcore
 check "then it sleeps and wakes up as before" sleeps deep
-plan
+# QEMU does not power off once it slept.
+leave reboot -f
