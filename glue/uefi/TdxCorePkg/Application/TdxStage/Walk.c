@@ -12,7 +12,8 @@ static uint64_t size_of(uint32_t level)
 
 static uint64_t *table_of(const struct stage_walk *walk, uint64_t entry)
 {
-	return (uint64_t *)(size_t)(entry & ADDRESS & ~walk->shared);
+	return (uint64_t *)(size_t)((entry & ADDRESS & ~walk->shared) +
+				    walk->virt);
 }
 
 static bool is_leaf(uint64_t entry, uint32_t level)

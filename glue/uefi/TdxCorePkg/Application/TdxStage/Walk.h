@@ -12,6 +12,7 @@ struct stage_walk {
 	uint64_t root;
 	uint32_t levels;
 	uint64_t shared; /* mask of the shared bit */
+	uint64_t virt;	 /* virtual minus physical address of tables */
 };
 
 /* The entry that maps an address, and its level: 0 where nothing does. */

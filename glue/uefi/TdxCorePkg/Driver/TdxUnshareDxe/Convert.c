@@ -56,6 +56,7 @@ int tdxc_guest_init(struct tdxc_guest *g,
 	memset(g, 0, sizeof(*g));
 	g->tables = config->tables;
 	tdxc_tracker_init(&g->shared, g->shared_ranges, TDXC_GUEST_SHARED);
+	tdxc_tracker_init(&g->gaps, g->gap_ranges, TDXC_GUEST_GAPS);
 	tdxc_tracker_init(&g->seen, g->seen_ranges, TDXC_GUEST_SHARED);
 	err = make_converter(&g->converter, config, TDXC_ACCEPTED_ERROR);
 	if (err == TDXC_OK)
@@ -140,31 +141,47 @@ int tdxc_guest_share(struct tdxc_guest *g, struct tdxc_range range,
 	return err;
 }
 
+/* What is left of the range is mapped again as shared, but for the gap, and
+ * gaps that were there before. */
+static int unshare_failed(struct tdxc_guest *g, struct tdxc_range range,
+			  const struct tdxc_conversion *r, int err)
+{
+	uint64_t kept = r->done > r->gap_end ? r->done : r->gap_end;
+	struct tdxc_range rest = part(range, kept, tdxc_range_size(range));
+
+	while (!tdxc_range_is_empty(rest)) {
+		struct tdxc_range piece = tdxc_tracker_missing(&g->gaps, rest);
+
+		edit_again(g, piece, 0, TDXC_PTE_PRESENT);
+		rest.start = piece.end;
+	}
+	return remember(tdxc_tracker_add(&g->gaps,
+					 part(range, r->gap_start, r->gap_end)),
+			err);
+}
+
 static int unshare(struct tdxc_guest *g, struct tdxc_range range,
 		   struct tdxc_conversion *r)
 {
-	uint64_t mask = shared_mask(g);
 	uint64_t bytes = tdxc_range_size(range);
+	struct tdxc_range done;
 	int err;
 
 	if (!is_pages(range))
 		return TDXC_E_INVAL;
 	if (!tdxc_range_is_empty(tdxc_tracker_missing(&g->shared, range)))
 		return TDXC_E_NOENT;
-	if (g->shared.nr == g->shared.room)
+	if (g->shared.nr == g->shared.room || g->gaps.nr == g->gaps.room)
 		return TDXC_E_NOSPC;
 	err = tdxc_tables_edit(&g->tables, range, TDXC_PTE_PRESENT, 0);
 	if (err != TDXC_OK)
 		return err;
 	err = tdxc_convert_unshare(&g->converter, range.start, bytes, r);
-	edit_again(g, part(range, 0, r->done), mask, TDXC_PTE_PRESENT);
-	if (err != TDXC_OK) {
-		uint64_t kept = r->done > r->gap_end ? r->done : r->gap_end;
-
-		edit_again(g, part(range, kept, bytes), 0, TDXC_PTE_PRESENT);
-	}
-	return remember(
-		tdxc_tracker_remove(&g->shared, part(range, 0, r->done)), err);
+	done = part(range, 0, r->done);
+	edit_again(g, done, shared_mask(g), TDXC_PTE_PRESENT);
+	err = remember(tdxc_tracker_remove(&g->gaps, done), err);
+	err = remember(tdxc_tracker_remove(&g->shared, done), err);
+	return err == TDXC_OK ? err : unshare_failed(g, range, r, err);
 }
 
 int tdxc_guest_unshare(struct tdxc_guest *g, struct tdxc_range range,

@@ -16,6 +16,7 @@
 #include "Tables.h"
 
 #define TDXC_GUEST_SHARED     1024u /* ranges that are shared at once */
+#define TDXC_GUEST_GAPS	      64u   /* ranges neither shared nor accepted */
 #define TDXC_GUEST_EXCLUSIONS 128u  /* given by callers */
 #define TDXC_GUEST_RAM	      256u  /* ranges of RAM */
 #define TDXC_GUEST_LEFT	      256u  /* ranges that could not be converted */
@@ -37,6 +38,7 @@ struct tdxc_guest {
 	struct tdxc_converter converter; /* accepted already: an error */
 	struct tdxc_converter last;	 /* accepted already: counted */
 	struct tdxc_tracker shared;	 /* by share(), and gaps */
+	struct tdxc_tracker gaps; /* of these, private but not accepted */
 	struct tdxc_tracker seen;
 	/* Exclusions by callers, in order; and with all that is not RAM. */
 	uint32_t nr_asked;
@@ -45,9 +47,11 @@ struct tdxc_guest {
 	uint32_t nr_ram;
 	struct tdxc_range ram[TDXC_GUEST_RAM];
 	struct tdxc_unshare_exclusion asked[TDXC_GUEST_EXCLUSIONS];
-	struct tdxc_unshare_exclusion
-		exclusions[TDXC_GUEST_EXCLUSIONS + TDXC_GUEST_RAM + 1];
+	struct tdxc_unshare_exclusion exclusions[TDXC_GUEST_EXCLUSIONS +
+						 TDXC_GUEST_GAPS +
+						 TDXC_GUEST_RAM + 1];
 	struct tdxc_range shared_ranges[TDXC_GUEST_SHARED];
+	struct tdxc_range gap_ranges[TDXC_GUEST_GAPS];
 	struct tdxc_range seen_ranges[TDXC_GUEST_SHARED];
 	struct tdxc_range batch[TDXC_GUEST_BATCH];
 	struct tdxc_unshare_left left[TDXC_GUEST_LEFT];
@@ -85,7 +89,8 @@ int tdxc_guest_share(struct tdxc_guest *g, struct tdxc_range range,
 
 /*
  * And private again, zeroed. A gap is not mapped, counts as shared, and is
- * tried again at the end. TDXC_E_NOENT: not all of it was shared by
+ * tried again at the end, even where it is excluded: it can be shared no
+ * more. TDXC_E_NOENT: not all of it was shared by
  * tdxc_guest_share(). Else as there.
  */
 int tdxc_guest_unshare(struct tdxc_guest *g, struct tdxc_range range,

@@ -21,6 +21,19 @@ static struct tdxc_unshare_exclusion outside(uint64_t start, uint64_t end)
 	return x;
 }
 
+/* What a gap has of it is shared no more. */
+static void put(struct tdxc_guest *g, struct tdxc_unshare_exclusion x)
+{
+	struct tdxc_range rest = x.pa;
+
+	while (!tdxc_range_is_empty(rest)) {
+		x.pa = tdxc_tracker_missing(&g->gaps, rest);
+		if (!tdxc_range_is_empty(x.pa))
+			g->exclusions[g->nr_exclusions++] = x;
+		rest.start = x.pa.end;
+	}
+}
+
 /* Exclusions lie in RAM: in each range of RAM in turn, then what follows it. */
 static void merge(struct tdxc_guest *g)
 {
@@ -36,7 +49,7 @@ static void merge(struct tdxc_guest *g)
 			g->exclusions[g->nr_exclusions++] =
 				outside(at, ram.start);
 		for (; k < g->nr_asked && g->asked[k].pa.start < ram.end; k++)
-			g->exclusions[g->nr_exclusions++] = g->asked[k];
+			put(g, g->asked[k]);
 		at = ram.end;
 	}
 	if (at < 1ull << g->tables.pa_bits)
