@@ -66,32 +66,42 @@ void tdxc_linux_hotplug_state(struct tdxc_hotplug_state *state)
 
 /* --- verdicts ------------------------------------------------------------- */
 
-/* The last message, and until when it is not repeated. */
-static struct {
+/* The last messages, and until when each is not repeated: DIMMs may come at the
+ * same time, and their blocks take turns. */
+static struct message {
 	struct tdxc_range range;
 	enum tdxc_hotplug_event event;
 	enum tdxc_hotplug_reason reason;
 	unsigned long until;
-	bool any;
-} told;
+} told[8];
+static unsigned int nr_told;
 static DEFINE_SPINLOCK(told_lock);
+
+static bool is_same(const struct message *a, const struct message *b)
+{
+	return a->event == b->event && a->reason == b->reason &&
+	       a->range.start == b->range.start && a->range.end == b->range.end;
+}
 
 static bool is_news(enum tdxc_hotplug_event event, struct tdxc_range whole,
 		    enum tdxc_hotplug_reason reason)
 {
-	bool same;
+	const struct message m = {whole, event, reason, jiffies + QUIET};
+	bool news = true;
+	unsigned int i;
 
 	spin_lock(&told_lock);
-	same = told.any && told.event == event && told.reason == reason &&
-	       told.range.start == whole.start && told.range.end == whole.end &&
-	       time_before(jiffies, told.until);
-	told.any = true;
-	told.event = event;
-	told.reason = reason;
-	told.range = whole;
-	told.until = jiffies + QUIET;
+	for (i = 0; i < min_t(unsigned int, nr_told, ARRAY_SIZE(told)); i++) {
+		if (!is_same(&told[i], &m) ||
+		    !time_before(jiffies, told[i].until))
+			continue;
+		told[i].until = m.until;
+		news = false;
+	}
+	if (news)
+		told[nr_told++ % ARRAY_SIZE(told)] = m;
 	spin_unlock(&told_lock);
-	return !same;
+	return news;
 }
 
 /* `whole`: what `range` is part of, for a message. `range` is NULL for CPUs,

@@ -9,6 +9,21 @@ old=$((0x100000000))
 inside=$((0x110000000))
 outside=$((0x140000000))
 across=$((0x180000000))
+itself=$((0x1c0000000))
+
+plug_by_itself() {
+	echo online >"$BLOCKS/auto_online_blocks"
+	plug_dimm itself $((256 << 20)) "$itself" &&
+		until_true told 'acpi-add'
+	plugged=$?
+	echo offline >"$BLOCKS/auto_online_blocks"
+	return $plugged
+}
+
+both_offline() {
+	until_true is_there $(($1 + BLOCK_BYTES)) && is_offline "$1" &&
+		is_offline $(($1 + BLOCK_BYTES))
+}
 
 tells_of_removal() {
 	until_true told ', firmware bug: ' && once 'went, though CMRs are fixed'
@@ -34,6 +49,12 @@ check "neither half goes online" stays_offline $across
 check "one message names the DIMM and the half in the CMR" \
 	once 'acpi-add \[mem 0x180000000-0x18fffffff\].*0x187ffffff\]$'
 check "a refused DIMM is given back" unplug_dimm half
+forget
+check "a DIMM comes that the kernel puts online by itself" plug_by_itself
+check "or would, for none of it goes online" both_offline $itself
+check "one message says why" \
+	once 'acpi-add \[mem 0x1c0000000-0x1cfffffff\]: refuse: policy'
+check "it is given back" unplug_dimm itself
 check "virtio-mem adds memory" grow_virtio_mem
 check "that is refused as a driver's" stays_offline $((0x200000000))
 check "one message names the driver's range" \
@@ -46,6 +67,6 @@ check "the module goes" rmmod tdxcore
 check "without it what was refused goes online" \
 	goes_online $outside online_movable
 check "and offline" goes_offline $outside
-check "it is given back" unplug_dimm out
+check "the one outside is given back" unplug_dimm out
 check "and the one inside" unplug_dimm in
 plan
