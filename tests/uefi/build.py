@@ -20,7 +20,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wvla",
 COMMON = ["-std=gnu11", "-ffreestanding", "-fno-builtin", "-fno-common",
           "-fno-stack-protector", "-fshort-wchar", "-mno-red-zone",
           "-mgeneral-regs-only", "-ffunction-sections", "-fdata-sections",
-          "-g0", *WARNINGS]
+          "-g0", f"-fmacro-prefix-map={TREE}/=", *WARNINGS]
 CLANG = ["clang", "--target=x86_64-unknown-windows", "-Os",
          "-mno-stack-arg-probe", "-fno-ms-extensions", "-DEFIAPI=", *COMMON]
 # EDK2's gcc tool chain. Here EFIAPI functions have a calling convention of
