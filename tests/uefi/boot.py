@@ -112,7 +112,7 @@ def run(command, timeout):
 
 
 def boot(folder, images, commands, files=None, cpus=1, memory="512M",
-         cpu="max,vendor=GenuineIntel", timeout=120):
+         cpu="max,vendor=GenuineIntel", timeout=240):
     """Boot, run the shell's `commands`, power off: a Boot.
 
     `images`: paths of EFI files. `files`: text by name. Logs and the partition
