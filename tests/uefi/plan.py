@@ -20,12 +20,20 @@ WAYS = {"plan": ("", []),
         "economy": ("--economy", ["--economy"])}
 # Two CMRs, below all RAM of QEMU's largest map: the rest is not convertible.
 CMRS = ["0x100000:0x700000", "0x1000000:0x8000000"]
+# Room for no PAMT.
+TOO_SMALL = "0x100000:0x1000"
 COMMANDS = [
     "TdxPlan.efi",
     *[f"TdxPlan.efi --map={name}.map --json={name}.json {option}".strip()
       for name, (option, _) in WAYS.items()],
     f"TdxCmrTable.efi {' '.join(CMRS)}",
     "TdxPlan.efi --map=cmr.map --json=cmr.json",
+    f"TdxCmrTable.efi {TOO_SMALL}",
+    "TdxPlan.efi --map=none.map --json=none.json",
+    "echo no layout %lasterror%",
+    "TdxCmrTable.efi 0x100800:0x1000",
+    "TdxPlan.efi",
+    "echo bad table %lasterror%",
     "TdxPlan.efi --nonsense",
     "echo nonsense %lasterror%",
 ]
@@ -49,12 +57,18 @@ def differences(done, name, options):
         return [f"no {name}.map or no {name}.json"]
     tool = subprocess.run([TOOL, "plan", "--json", *options, "-"],
                           input=lines, capture_output=True, check=False)
-    if tool.returncode:
+    if tool.returncode != (1 if b'"infeasible"' in said else 0):
         return [tool.stderr.decode()]
     if tool.stdout == said:
         return []
     return ["TdxPlan.efi:", *said.decode(errors="replace").splitlines()[:40],
             "tdxcore plan:", *tool.stdout.decode().splitlines()[:40]]
+
+
+def missing(done, *texts):
+    """Complaints: what is not on the console."""
+    return [f"no '{text}' on the console" for text in texts
+            if text not in done.output]
 
 
 def accounts(done):
@@ -86,12 +100,18 @@ def judge(done: boot.Boot):
         "plan: with the platform's CMR table too",
         differences(done, "cmr", cmrs)))
     results.append(verdict.outcome(
+        "plan: where there is no layout the document says why",
+        differences(done, "none", [f"--cmr={TOO_SMALL}"])
+        or missing(done, "no layout 0xE")))
+    results.append(verdict.outcome(
+        "plan: a malformed CMR table is refused, with the reason",
+        missing(done, "TdxPlan: CMR table: ", "bad table 0x21")))
+    results.append(verdict.outcome(
         "plan: every byte of RAM is accounted for", accounts(done)))
-    table = [f"no '{text}' on the console" for text in
-             ("TDMR 0", "PAMT 1G", "exactly the RAM") if text not in done.output]
-    results.append(verdict.outcome("plan: a table on the console", table))
+    results.append(verdict.outcome(
+        "plan: a table on the console",
+        missing(done, "TDMR 0", "PAMT 1G", "exactly the RAM")))
     results.append(verdict.outcome(
         "plan: an option nobody knows is refused, with the usage",
-        [] if "TdxPlan: usage: TdxPlan.efi [" in done.output
-        and "nonsense 0x2" in done.output else [done.output[-400:]]))
+        missing(done, "TdxPlan: usage: TdxPlan.efi [", "nonsense 0x2")))
     return results
