@@ -22,8 +22,10 @@ MODULES = ("crypto/sha512_generic.ko",)
 MORE = tuple(f"drivers/virtio/{name}.ko" for name in (
     "virtio", "virtio_ring", "virtio_pci", "virtio_pci_modern_dev",
     "virtio_pci_legacy_dev", "virtio_mem"))
-# Packages that hold a kernel image, in the order to look for them.
+# Packages that hold a kernel image, in the order to look for them; and modules,
+# where the image comes without.
 IMAGES = ("linux-image-{}", "linux-binary-{}")
+MODULE_PACKAGES = ("linux-modules-{}",)
 BASE = "make,gcc"
 
 
@@ -102,7 +104,7 @@ def keep_modules(names, package, folder):
     """Copy the modules named from an unpacked package."""
     os.makedirs(folder, exist_ok=True)
     for name in names:
-        for path in glob.glob(f"{package}/**/{name}*", recursive=True):
+        for path in find(name, package):
             with open(path, "rb") as file:
                 data = file.read()
             if path.endswith(".xz"):
@@ -112,36 +114,44 @@ def keep_modules(names, package, folder):
                 file.write(data)
 
 
-def unpack(package, folder):
-    """The kernel image in a .deb."""
+def fetch(packages, wanted, release, root, folder):
+    """Unpack the first of the packages that holds `wanted` into `folder`."""
+    scratch = os.path.join(folder, "package")
+    os.makedirs(scratch)
+    names = " ".join(name.format(release) for name in packages)
+    # Package lists of another day may name a file the mirror has no more.
+    script = (f"cd {{}} && get() {{ for name in {names}; do "
+              "apt-get download -q $name && ls *.deb && dpkg --fsys-tarfile "
+              f"*.deb | tar -t | grep -q {wanted} && return; rm -f *.deb; "
+              "done; false; }; get || { apt-get update -q && get; }")
+    call(Kernel(release, "", "", root).command(scratch,
+                                               ["sh", "-c", script]))
+    package, = glob.glob(scratch + "/*.deb")
     call(["dpkg-deb", "-x", package, folder])
-    found = glob.glob(folder + "/**/vmlinuz*", recursive=True)
-    if len(found) != 1:
-        raise KernelError(f"{len(found)} kernel images in {package}")
-    return found[0]
+    shutil.rmtree(scratch)
+
+
+def find(name, folder):
+    """Paths of that name below `folder`."""
+    return glob.glob(f"{folder}/**/{name}*", recursive=True)
 
 
 def fetch_image(release, root, folder):
     """The kernel image for headers already installed, kept in `folder`."""
     image = os.path.join(folder, "vmlinuz")
-    if os.path.exists(image):
+    modules = os.path.join(folder, "modules")
+    more = os.path.join(modules, "more")
+    if os.path.exists(image) and os.path.exists(more):
         return image
     scratch = os.path.join(folder, "image")
     shutil.rmtree(scratch, ignore_errors=True)
     os.makedirs(scratch)
-    names = " ".join(name.format(release) for name in IMAGES)
-    # Package lists of another day may name a file the mirror has no more.
-    script = (f"cd {{}} && get() {{ for name in {names}; do "
-              "apt-get download -q $name && ls *.deb && dpkg --fsys-tarfile "
-              "*.deb | tar -t | grep -q vmlinuz && return; rm -f *.deb; "
-              "done; false; }; get || { apt-get update -q && get; }")
-    call(Kernel(release, "", "", root).command(scratch,
-                                               ["sh", "-c", script]))
-    package, = glob.glob(scratch + "/*.deb")
-    unpacked = unpack(package, scratch + "/files")
-    modules = os.path.join(folder, "modules")
-    keep_modules(MODULES, scratch + "/files", modules)
-    keep_modules(MORE, scratch + "/files", os.path.join(modules, "more"))
+    fetch(IMAGES, "vmlinuz", release, root, scratch)
+    if not find("virtio_mem.ko", scratch):
+        fetch(MODULE_PACKAGES, "virtio_mem.ko", release, root, scratch)
+    keep_modules(MODULES, scratch, modules)
+    keep_modules(MORE, scratch, more)
+    unpacked, = find("vmlinuz", scratch)
     os.rename(unpacked, image)
     shutil.rmtree(scratch)
     return image
