@@ -4,9 +4,9 @@
 
     run.py [--json] [--only NAME] [--images FOLDER]
 
-With --images nothing is built: what EDK2's build left in that folder is booted.
-Everything else is built and kept below build/uefi. The last line is `N passed,
-N failed`. With --json standard output has one object, and the rest goes to
+With --images what EDK2's build left in that folder is booted, and nothing is
+built. All else is below build/uefi. The last line is `N passed, N failed`. With
+--json standard output has one object, and the rest goes to
 standard error.
 """
 import argparse
@@ -58,8 +58,8 @@ CASES = [
 
 def try_boot(case, images, has_debug=True):
     """Boot a case and judge it: results."""
-    done = boot.boot(os.path.join(BUILD, case.name), images, case.commands,
-                     case.files, **case.machine)
+    folder = os.path.join(BUILD, "" if has_debug else "images", case.name)
+    done = boot.boot(folder, images, case.commands, case.files, **case.machine)
     if not has_debug:
         done.debug = None
     results = verdict.judge_scripts(done.output, case.scripts)
