@@ -27,7 +27,7 @@
 #include "trace.h"
 
 /* What says the same as the last message is not told within this time of it. */
-#define QUIET (5 * HZ)
+#define QUIET (30 * HZ)
 /* Offline memory is looked for so many seconds: an eject comes soon. */
 #define LOOKS 60u
 

@@ -62,6 +62,8 @@ unplug_cpu() {
 }
 
 check "there are two packages" packages_are_two_and_two
+check "with static PAMTs the module comes up" come_up dynamic_pamt=off
+check "and gives all of them back" rmmod tdxcore
 check "the module comes up" come_up
 check "LP.INIT was made on four CPUs" lp_inits 4
 check "without KeyIDs in use a package goes" goes 3
