@@ -12,8 +12,8 @@
 //
 // The shortest counts: what a hypervisor takes away only makes one longer.
 //
-#define MEASURES    5
-#define MEASURE_US  1000
+#define MEASURES    10
+#define MEASURE_US  200
 #define NS_PER_US   1000
 
 STATIC UINT64  mTicks;  // in MEASURE_US; 0: not measured
