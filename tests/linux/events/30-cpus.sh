@@ -90,6 +90,14 @@ check "the CPU comes late" comes 3
 check "and the module comes up" until_true is_ready
 check "with one LP.INIT more" lp_inits 4
 forget
+# Firmware that says of no CPU that it can come later (MADT of QEMU 7.2) is taken
+# at its word by newer kernels.
+if [ "$(cat "$CPUS/possible")" != 0-7 ]; then
+	number=$((number + 1))
+	echo "ok $number - CPUs are added # SKIP the kernel expects no others"
+	plan
+	exit
+fi
 check "a CPU is added while SEAMRR is on" plug_cpu 4
 check "one message says that TDX rules it out" once 'CPU 4: cpu-add: refuse: '
 check "it does not go online" refused comes 4
