@@ -37,7 +37,8 @@ guest writes one line and reads one:
 
     ok [JSON] | error WHY       the answer
 
-An answer takes 60 seconds at most, a boot 300 for each kernel. Kernels 7.x
+An answer takes 60 seconds at most, a boot 300 for each
+kernel and script. Kernels 7.x
 panic or hang now and then under this emulator before there is any init: then
 the boot is tried once more, and the results say so.
 """
@@ -345,7 +346,7 @@ def boot_group(kernel, module, scripts, folder, slowness):
     pack(ramdisk, kernel, module, scripts, kexec_tool(folder))
     command = boot.machine(kernel, ramdisk, [first.append]) + shlex.split(
         first.machine)
-    seconds = SECONDS * first.kernels * slowness
+    seconds = SECONDS * max(first.kernels, len(scripts)) * slowness
     guest = boot_once(command, log, output, seconds)
     early = guest.panicked_early() or guest.ended == HANGS and HANGS
     if early:
