@@ -37,10 +37,9 @@ guest writes one line and reads one:
 
     ok [JSON] | error WHY       the answer
 
-An answer takes 60 seconds at most, a boot 300 for each
-kernel and script. Kernels 7.x
-panic or hang now and then under this emulator before there is any init: then
-the boot is tried once more, and the results say so.
+An answer takes 60 seconds at most, a boot 300 for each kernel and script.
+Kernels panic or hang now and then under this emulator before there is any init:
+then the boot is tried once more, and the results say so.
 """
 import glob
 import json
