@@ -173,6 +173,7 @@ class Ninja:
                          (self.generated, *package.includes, ADAPTER)]
         self.includes += ["-isystem", "/usr/include/efi"]
         self.lines = [
+            "builddir = " + folder,
             "rule cc", "  command = " + " ".join(compiler + self.includes)
             + " $flags -MMD -MF $out.d -c $in -o $out",
             "  description = $in",
