@@ -228,6 +228,16 @@ static u64 calls_of(const struct trial *t, u64 leaf)
 	return (u64)atomic_read(&t->module.calls[leaf]);
 }
 
+/* A trial takes every CPU that is there, and none while TDX has them. */
+#define SKIP_UNLESS_FREE()                                                     \
+	do {                                                                   \
+		TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started &&             \
+					 !tdxc_linux_bringup()->waiting,       \
+				 "TDX is in use");                             \
+		TDXC_SKIP_UNLESS(num_online_cpus() == num_present_cpus(),      \
+				 "a CPU is offline");                          \
+	} while (0)
+
 static enum tdxc_selftest_result comes_up(char *why)
 {
 	struct trial *t;
@@ -235,7 +245,7 @@ static enum tdxc_selftest_result comes_up(char *why)
 	u64 init, keys, lps, tdmrs, pamt, memory;
 	enum tdxc_module_step step;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	t = trial_new(U64_MAX);
 	TDXC_EXPECT(t);
 	up = trial_start(t);
@@ -267,7 +277,7 @@ static enum tdxc_selftest_result pamts_are_ram(char *why)
 	u32 i, k;
 	int up;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	t = trial_new(U64_MAX);
 	TDXC_EXPECT(t);
 	up = trial_start(t);
@@ -303,7 +313,7 @@ static enum tdxc_selftest_result fails_clean(char *why)
 	size_t i;
 	int err;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	before = global_zone_page_state(NR_FREE_PAGES);
 	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
 		t = trial_new(leaves[i]);
@@ -323,7 +333,7 @@ static enum tdxc_selftest_result again(char *why)
 	int err = 0;
 	u32 i;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	for (i = 0; i < 3 && !err; i++) {
 		t = trial_new(U64_MAX);
 		TDXC_EXPECT(t);
@@ -341,7 +351,7 @@ static enum tdxc_selftest_result one_at_a_time(char *why)
 	struct trial *t, *second;
 	int err, busy = 0;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	t = trial_new(U64_MAX);
 	second = trial_new(U64_MAX);
 	err = t && second ? trial_start(t) : -ENOMEM;
@@ -370,7 +380,7 @@ static enum tdxc_selftest_result cpu_comes_back(char *why)
 	struct trial *t;
 	u64 first, lp_inits = 0;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	TDXC_SKIP_UNLESS(cpu > 0, "one CPU");
 	t = trial_new(U64_MAX);
 	TDXC_EXPECT(t);
@@ -397,7 +407,7 @@ static enum tdxc_selftest_result every_cpu_is_needed(char *why)
 	struct trial *t;
 	u64 configs;
 
-	TDXC_SKIP_UNLESS(!tdxc_linux_bringup()->started, "TDX is in use");
+	SKIP_UNLESS_FREE();
 	TDXC_SKIP_UNLESS(cpu > 0, "one CPU");
 	TDXC_EXPECT_EQ(remove_cpu((unsigned int)cpu), 0);
 	t = trial_new(U64_MAX);
