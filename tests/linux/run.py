@@ -39,8 +39,8 @@ DEBUG = {"SOAK_CYCLES": 50, "SOAK_SECONDS": 300}
 TIMEOUTS = {"brief": 600, "long": 3600, "debug": 2400}
 # So much longer a debug kernel may take for an event.
 DEBUG_SLOWNESS = 6
-# Without debug information a load takes half the time.
-FLAGS = "KCFLAGS=-Werror -g0"
+# Without debug information a load takes half the time, and there is no BTF.
+FLAGS = ("W=1", "KCFLAGS=-Werror -g0", "CONFIG_DEBUG_INFO_BTF_MODULES=")
 FINDING = re.compile(r"^(?!\./|/usr|include/|arch/).*(warning|error):", re.M)
 
 
@@ -73,13 +73,12 @@ def build_module(kernel, folder):
     if os.path.exists(module):
         os.remove(module)
     start = time.monotonic()
-    code, text = make(kernel, folder, "W=1", FLAGS)
+    code, text = make(kernel, folder, *FLAGS)
     results = [verdict.outcome("build: no warning with W=1",
                                complaints_of(code, text), start)]
     if kernel.root == "/" and not code:
         start = time.monotonic()
-        code, text = make(kernel, folder, "W=1", FLAGS, "C=2",
-                          "CHECK=sparse")
+        code, text = make(kernel, folder, *FLAGS, "C=2", "CHECK=sparse")
         results.append(verdict.outcome("build: sparse finds nothing",
                                        complaints_of(code, text), start))
     return (module if os.path.exists(module) else None), results
