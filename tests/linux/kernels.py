@@ -26,7 +26,8 @@ MORE = tuple(f"drivers/virtio/{name}.ko" for name in (
 # where the image comes without.
 IMAGES = ("linux-image-{}", "linux-binary-{}")
 MODULE_PACKAGES = ("linux-modules-{}",)
-BASE = "make,gcc"
+# kernel-doc, which W=1 runs in some releases, wants all of Perl.
+BASE = "make,gcc,perl"
 
 
 class KernelError(Exception):
