@@ -37,6 +37,11 @@ stays_while_a_file_is_open() (
 	exec 3<"$DEBUG/selftest" && fails rmmod tdxcore && is_loaded
 )
 
+# Tests go on with what the ones before left.
+tests_have_one_reader() (
+	exec 3<"$DEBUG/selftest" && fails cat "$DEBUG/selftest"
+)
+
 times_begun() {
 	dmesg | grep -cE 'tdxcore:? [0-9]+\.[0-9]+\.[0-9]+'
 }
@@ -80,6 +85,7 @@ check "nobody holds it" nobody_holds_it
 check "a second copy is refused" fails insmod "$KO"
 check "has its folder in debugfs" test -d "$DEBUG"
 check "stays while one of its files is open" stays_while_a_file_is_open
+check "the self-tests have one reader at a time" tests_have_one_reader
 check "a CPU goes and comes back while it is there" cpu_goes_and_comes
 check "unloads" rmmod tdxcore
 check "leaves nothing behind" leaves_nothing

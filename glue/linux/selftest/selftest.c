@@ -6,10 +6,10 @@
  * runs when its entry is shown for the first time, and its outcome is kept
  * until the file is closed.
  */
+#include <linux/atomic.h>
 #include <linux/debugfs.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -45,8 +45,8 @@ struct run {
 	struct outcome outcome[];
 };
 
-/* Tests share the machine: one reader of the file at a time. */
-static DEFINE_MUTEX(running);
+/* Tests go on with what the ones before them left: one run at a time. */
+static atomic_t running = ATOMIC_INIT(0);
 
 static const struct tdxc_selftest *find(loff_t number)
 {
@@ -110,12 +110,8 @@ static int seq_show(struct seq_file *m, void *at)
 	}
 	test = find(number - 1);
 	outcome = &run->outcome[number - 1];
-	/* Others may hold it for as long as all their tests take. */
-	if (mutex_lock_killable(&running))
-		return -EINTR;
 	if (!outcome->ran)
 		perform(test, outcome);
-	mutex_unlock(&running);
 	seq_printf(m, "%s %lld - %s",
 		   outcome->result == TDXC_SELFTEST_FAILED ? "not ok" : "ok",
 		   number, test->name);
@@ -135,7 +131,7 @@ static const struct seq_operations seq_ops = {
 	.show = seq_show,
 };
 
-static int file_open(struct inode *inode, struct file *file)
+static int open_run(struct file *file)
 {
 	loff_t nr = count();
 	struct run *run = kvzalloc(struct_size(run, outcome, nr), GFP_KERNEL);
@@ -152,10 +148,26 @@ static int file_open(struct inode *inode, struct file *file)
 	return err;
 }
 
+static int file_open(struct inode *inode, struct file *file)
+{
+	int err;
+
+	if (atomic_cmpxchg_acquire(&running, 0, 1))
+		return -EBUSY;
+	err = open_run(file);
+	if (err)
+		atomic_set_release(&running, 0);
+	return err;
+}
+
 static int file_release(struct inode *inode, struct file *file)
 {
+	int err;
+
 	kvfree(((struct seq_file *)file->private_data)->private);
-	return seq_release(inode, file);
+	err = seq_release(inode, file);
+	atomic_set_release(&running, 0);
+	return err;
 }
 
 static const struct file_operations file_ops = {

@@ -85,7 +85,7 @@ static enum tdxc_selftest_result powers_on(char *why)
 	int err;
 
 	NEEDS_SIM;
-	/* of a reader who went, or who reads at the same time */
+	/* of a reader who went */
 	drop_host(STATIC);
 	host = tdxc_ksim_host_create(&configs[STATIC], &err);
 	TDXC_EXPECT_EQ(err, TDXC_OK);
